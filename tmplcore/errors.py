@@ -1,0 +1,215 @@
+"""Every error that tmplcore raises on purpose.
+
+    TmplError
+    ├── InvalidNameError (ValueError)            a name that no scope or variable may have
+    ├── InvalidArgumentError (ValueError)        an argument whose value is wrong
+    ├── InvalidTypeError (TypeError)             an argument whose type is wrong
+    ├── VariableExistsError (ValueError)         created twice
+    ├── VariableNotFoundError (ValueError)       reused before it was created
+    ├── VariableMismatchError (ValueError)       shared under another shape or dtype
+    ├── InitializerError (ValueError)            the initializer, shape and dtype do not go together
+    ├── PartitionError (ValueError)              a partitioner's answer, or a clash with the partitions there are
+    ├── NestingError (RuntimeError)              scopes left in another order than they were entered
+    ├── TrainableCreatedError (ValueError)       a template made a trainable variable after its first call
+    ├── GraphMismatchError (ValueError)          values of two graphs in one place
+    ├── BackendError (RuntimeError)              a backend cannot do what was asked
+    │   └── StorageLockedError (RuntimeError)    another process has the storage
+    ├── PluginError (RuntimeError)
+    │   ├── PluginNotFoundError (LookupError)    nothing of that name is installed
+    │   ├── PluginConflictError                  two distributions claim one name
+    │   ├── PluginFailedError                    the plugin is there but could not be imported
+    │   └── MissingExtraError                    the plugin needs a package that is not installed
+    ├── ConfigError (ValueError)                 a wrong key or value in the configuration
+    └── CheckpointError (RuntimeError)
+        ├── CheckpointNotFoundError (LookupError)  no such checkpoint
+        ├── UnreadableError                      not a checkpoint in any known format
+        │   ├── DamagedError                     a checkpoint whose bytes are not what was written
+        │   └── UntrustedError                   a file that asks for something no checkpoint needs
+        ├── VariableMissingError (LookupError)   the checkpoint has no variable of that name
+        ├── RestoreError                         the plan does not hold: missing, unexpected or mismatched variables
+        ├── SaveError                            what was given cannot be saved
+        ├── ExistsError                          the target is there already
+        └── LockedError                          another process holds the directory
+
+Each class also inherits the builtin that TensorFlow 1 (or Python) raises in that place, so that code
+written for it still catches it. Messages keep TensorFlow's key words, because people search for them.
+What to do about an error is in its `hint`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "BackendError",
+    "CheckpointError",
+    "CheckpointNotFoundError",
+    "ConfigError",
+    "DamagedError",
+    "ExistsError",
+    "GraphMismatchError",
+    "InitializerError",
+    "InvalidArgumentError",
+    "InvalidNameError",
+    "InvalidTypeError",
+    "LockedError",
+    "MissingExtraError",
+    "NestingError",
+    "PartitionError",
+    "PluginConflictError",
+    "PluginError",
+    "PluginFailedError",
+    "PluginNotFoundError",
+    "RestoreError",
+    "SaveError",
+    "StorageLockedError",
+    "TmplError",
+    "TrainableCreatedError",
+    "UnreadableError",
+    "UntrustedError",
+    "VariableExistsError",
+    "VariableMismatchError",
+    "VariableMissingError",
+    "VariableNotFoundError",
+]
+
+
+class TmplError(Exception):
+    """The root of all errors of tmplcore.
+
+    Args:
+        message: What went wrong, and where.
+        hint: What to do about it; something to type or paste where that is possible.
+
+    Example:
+        >>> error = TmplError("no scope is open", hint="open one: with variable_scope('model'):")
+        >>> str(error)
+        'no scope is open'
+        >>> error.hint
+        "open one: with variable_scope('model'):"
+    """
+
+    hint: str
+
+    def __init__(self, message: str = "", *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), self.args, {**self.__dict__})
+
+
+class InvalidNameError(TmplError, ValueError):
+    """A name that no scope or variable may have."""
+
+
+class InvalidArgumentError(TmplError, ValueError):
+    """An argument whose value is wrong."""
+
+
+class InvalidTypeError(TmplError, TypeError):
+    """An argument whose type is wrong."""
+
+
+class VariableExistsError(TmplError, ValueError):
+    """A variable is created that is there already, and reuse is off."""
+
+
+class VariableNotFoundError(TmplError, ValueError):
+    """A variable is reused that was never created by `get_variable`."""
+
+
+class VariableMismatchError(TmplError, ValueError):
+    """A variable is shared under another shape or dtype than it has."""
+
+
+class InitializerError(TmplError, ValueError):
+    """The initializer, the shape and the dtype do not go together."""
+
+
+class PartitionError(TmplError, ValueError):
+    """A partitioner answered something unusable, or its answer clashes with the partitions there are."""
+
+
+class NestingError(TmplError, RuntimeError):
+    """Scopes were left in another order than they were entered."""
+
+
+class TrainableCreatedError(TmplError, ValueError):
+    """A template made a trainable variable after its first call."""
+
+
+class GraphMismatchError(TmplError, ValueError):
+    """Values of two graphs were given in one place."""
+
+
+class BackendError(TmplError, RuntimeError):
+    """A backend cannot do what was asked of it."""
+
+
+class StorageLockedError(BackendError):
+    """Another process has the storage that a backend was to open."""
+
+
+class PluginError(TmplError, RuntimeError):
+    """Something about a plugin is wrong."""
+
+
+class PluginNotFoundError(PluginError, LookupError):
+    """No installed plugin offers something of that name."""
+
+
+class PluginConflictError(PluginError):
+    """Two distributions claim one plugin name."""
+
+
+class PluginFailedError(PluginError):
+    """A plugin is installed but could not be imported."""
+
+
+class MissingExtraError(PluginError):
+    """A plugin needs a package that is not installed; the hint has the pip command."""
+
+
+class ConfigError(TmplError, ValueError):
+    """A wrong key or value in the configuration."""
+
+
+class CheckpointError(TmplError, RuntimeError):
+    """Something about a checkpoint is wrong."""
+
+
+class CheckpointNotFoundError(CheckpointError, LookupError):
+    """There is no such checkpoint."""
+
+
+class UnreadableError(CheckpointError):
+    """A file is not a checkpoint in any format that is known here."""
+
+
+class DamagedError(UnreadableError):
+    """A checkpoint's bytes are not what was written."""
+
+
+class UntrustedError(UnreadableError):
+    """A file asks for something that no checkpoint needs, such as reading another file."""
+
+
+class VariableMissingError(CheckpointError, LookupError):
+    """A checkpoint has no variable of that name."""
+
+
+class RestoreError(CheckpointError):
+    """A restore was refused: variables are missing, unexpected or mismatched."""
+
+
+class SaveError(CheckpointError):
+    """What was given to be saved cannot be saved."""
+
+
+class ExistsError(CheckpointError):
+    """The target is there already and was not named to be replaced."""
+
+
+class LockedError(CheckpointError):
+    """Another process holds the checkpoint directory."""
