@@ -111,7 +111,7 @@ class Backend(ABC):
 
     def read_slice(self, spec: VariableSpec, cell: Cell, index: Any) -> np.ndarray:
         """Return `value[index]` as a NumPy array, reading no more than that where `sliced` is true."""
-        return self.numpy(spec, cell)[index]
+        return np.asarray(self.numpy(spec, cell)[index])
 
     def write_slice(self, spec: VariableSpec, cell: Cell, index: Any, value: Any) -> None:
         """Do `value[index] = value`, touching no more than that where `sliced` is true."""

@@ -13,13 +13,12 @@ Registering a backend:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
     from tmplcore.descriptors import BackendPlugin, FormatPlugin, GetterPlugin
-    from tmplcore.variable import Variable
 
 __all__ = ["hookimpl", "hookspec"]
 
@@ -46,5 +45,5 @@ def tmplcore_formats() -> Sequence[FormatPlugin]:
 
 
 @hookspec
-def tmplcore_variable_created(variable: Variable) -> None:
+def tmplcore_variable_created(variable: Any) -> None:
     """Learn of a new variable, after it is in its store and its collections."""

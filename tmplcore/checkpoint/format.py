@@ -259,7 +259,7 @@ class Format(ABC):
         path: Path,
         variables: Mapping[str, np.ndarray | LazyVariable],
         meta: Metadata,
-        options: WriteOptions = WriteOptions(),  # noqa: B008  frozen
+        options: WriteOptions = WriteOptions(),
     ) -> None:
         """Write a new file at `path`, which does not exist yet; the caller moves it into place when it is whole.
 
