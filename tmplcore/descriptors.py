@@ -90,7 +90,7 @@ class BackendPlugin(Descriptor):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetterPlugin(Descriptor):
-    """A getter: `factory(**options)` returns a callable `getter(next_getter, name, **kwargs)`, TensorFlow's protocol."""
+    """A getter: `factory(**options)` returns TensorFlow's `getter(next_getter, name, **kwargs)`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
