@@ -145,12 +145,12 @@ def scope(value: Any) -> str:
 def failure(error: BaseException, words: tuple[str, ...] = ()) -> dict[str, Any]:
     """Describe an exception: the builtin it is, the key words it has, and its first line for a reader."""
     builtin = next(base for base in type(error).__mro__ if base.__module__ == "builtins")
-    message = str(error)
+    message = "\n".join([str(error), *getattr(error, "__notes__", ())])
     flat = " ".join(message.split())
     return {
         "raises": builtin.__name__,
         "words": [phrase for phrase in (*PHRASES, *words) if phrase in message or phrase in flat],
-        "reads": re.sub(r" at 0x[0-9a-f]+", "", message.strip().split("\n")[0])[:160],
+        "reads": re.sub(r" at 0x[0-9a-f]+", "", message.replace("\\n", "\n").strip().split("\n")[0])[:160],
     }
 
 
