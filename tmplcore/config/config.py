@@ -1,0 +1,63 @@
+"""A configuration that was read: its settings, where each came from, and what is built from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from tmplcore.config.models import Settings
+
+if TYPE_CHECKING:
+    from tmplcore.checkpoint import CheckpointManager
+    from tmplcore.store import VariableStore
+
+__all__ = ["Config"]
+
+
+@final
+@dataclass(frozen=True)
+class Config:
+    """What `tmplcore.config.load` returns.
+
+    Attributes:
+        settings: Every key, with its value or default.
+        file: The file that was read; None if there is none.
+        root: What relative paths are relative to: the file's directory, or the current one without a file.
+        origins: Where each key that is not at its default came from: `{"seed": "TMPL_SEED"}`.
+
+    Example:
+        >>> Config(Settings(seed=3)).settings.seed
+        3
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    file: Path | None = None
+    root: Path = field(default_factory=Path.cwd)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def directory(self) -> Path:
+        """The checkpoint directory."""
+        return self.root / self.settings.checkpoints.directory.expanduser()
+
+    def store(self, *, backend: str | None = None) -> VariableStore:
+        """Return a new store with the configured backend, getters and seed.
+
+        Args:
+            backend: Another backend than the configured one.
+
+        Raises:
+            ConfigError: A plugin's own options are wrong.
+            PluginError: A plugin is not there, or does not work.
+        """
+        from tmplcore.config.build import build_store
+
+        return build_store(self, backend)
+
+    def checkpoints(self) -> CheckpointManager:
+        """Return the manager of the configured checkpoint directory, under the configured retention."""
+        from tmplcore.config.build import build_manager
+
+        return build_manager(self)
