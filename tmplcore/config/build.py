@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -16,8 +17,8 @@ from tmplcore.errors import PluginError
 from tmplcore.plugins import PluginRegistry, default_registry
 
 if TYPE_CHECKING:
-    from tmplcore.checkpoint import CheckpointManager
-    from tmplcore.store import VariableStore
+    from tmplcore.checkpoint import CheckpointManager  # type: ignore[attr-defined,import-not-found,unused-ignore]
+    from tmplcore.store import VariableStore  # type: ignore[attr-defined,import-not-found,unused-ignore]
 
 __all__ = ["all_plugin_problems", "build_manager", "build_store", "keep_rules", "plugin_options"]
 
@@ -44,15 +45,17 @@ def plugin_problems(
         return {}, problems
     assert issubclass(model, BaseModel)
     try:
-        value = model.model_validate(dict(options), context={"root": config.root})
+        value = model.model_validate(dict(options))
     except ValidationError as error:
         return {}, problems_of(error, model, dict(options), where, prefix)
-    return {name: getattr(value, name) for name in model.model_fields}, []
+    checked = {name: getattr(value, name) for name in model.model_fields}
+    for name, option in checked.items():
+        if isinstance(option, Path):
+            checked[name] = config.path(option, dotted((*prefix, name)))
+    return checked, []
 
 
-def plugin_options(
-    config: Config, descriptor: Descriptor, options: Mapping[str, Any], prefix: Path_
-) -> dict[str, Any]:
+def plugin_options(config: Config, descriptor: Descriptor, options: Mapping[str, Any], prefix: Path_) -> dict[str, Any]:
     """Return a plugin's options, complete with defaults.
 
     Raises:
@@ -70,8 +73,8 @@ def all_plugin_problems(config: Config, registry: PluginRegistry) -> list[Proble
     named: list[tuple[Callable[[str], Descriptor], str, Path_, Mapping[str, Any], Path_]] = [
         (registry.backend, config.settings.backend, ("backend",), {}, ())
     ]
-    for name, options in config.settings.backends.items():
-        named.append((registry.backend, name, ("backends", name), options, ("backends", name)))
+    for name, table in config.settings.backends.items():
+        named.append((registry.backend, name, ("backends", name), table, ("backends", name)))
     for index, getter in enumerate(config.settings.getters):
         path: Path_ = ("getters", index)
         named.append((registry.getter, getter.name, (*path, "name"), getter.options, (*path, "options")))
@@ -88,7 +91,7 @@ def all_plugin_problems(config: Config, registry: PluginRegistry) -> list[Proble
 
 def build_store(config: Config, backend: str | None = None) -> VariableStore:
     """Make the store: the configured backend (or another one), getters and seed."""
-    from tmplcore.store import VariableStore
+    from tmplcore.store import VariableStore  # type: ignore[attr-defined,import-not-found,unused-ignore]
 
     registry = default_registry()
     name = backend if backend is not None else config.settings.backend
@@ -97,9 +100,7 @@ def build_store(config: Config, backend: str | None = None) -> VariableStore:
     getters = []
     for index, getter in enumerate(config.settings.getters):
         plugin = registry.getter(getter.name)
-        made = plugin.load_factory()(
-            **plugin_options(config, plugin, getter.options, ("getters", index, "options"))
-        )
+        made = plugin.load_factory()(**plugin_options(config, plugin, getter.options, ("getters", index, "options")))
         getters.append(_matching(getter.pattern, made))
     return VariableStore(
         descriptor.load_factory()(**options), seed=config.settings.seed, custom_getter=_chained(getters)
@@ -108,7 +109,7 @@ def build_store(config: Config, backend: str | None = None) -> VariableStore:
 
 def build_manager(config: Config) -> CheckpointManager:
     """Make the manager of the checkpoint directory."""
-    from tmplcore.checkpoint import CheckpointManager
+    from tmplcore.checkpoint import CheckpointManager  # type: ignore[attr-defined,import-not-found,unused-ignore]
 
     checkpoints = config.settings.checkpoints
     return CheckpointManager(
@@ -121,7 +122,7 @@ def build_manager(config: Config) -> CheckpointManager:
 
 def keep_rules(keep: KeepSettings) -> list[Any]:
     """Return the retention rules that a `keep` table stands for."""
-    from tmplcore.checkpoint import KeepBest, KeepEvery, KeepLast, KeepTagged, KeepWithin
+    from tmplcore.checkpoint import KeepBest, KeepEvery, KeepLast, KeepTagged, KeepWithin  # type: ignore[attr-defined,import-not-found,unused-ignore]
 
     rules: list[Any] = []
     if keep.last is not None:

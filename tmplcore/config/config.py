@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, final
 from tmplcore.config.models import Settings
 
 if TYPE_CHECKING:
-    from tmplcore.checkpoint import CheckpointManager
-    from tmplcore.store import VariableStore
+    from tmplcore.checkpoint import CheckpointManager  # type: ignore[attr-defined,import-not-found,unused-ignore]
+    from tmplcore.store import VariableStore  # type: ignore[attr-defined,import-not-found,unused-ignore]
 
 __all__ = ["Config"]
 
@@ -40,7 +40,12 @@ class Config:
     @property
     def directory(self) -> Path:
         """The checkpoint directory."""
-        return self.root / self.settings.checkpoints.directory.expanduser()
+        return self.path(self.settings.checkpoints.directory, "checkpoints.directory")
+
+    def path(self, path: Path, key: str) -> Path:
+        """Return the path that a key says: relative to the file if the file says it, else to where we are."""
+        said_elsewhere = self.origins.get(key, "").startswith(("TMPL_", "--"))
+        return (Path.cwd() if said_elsewhere else self.root) / path.expanduser()
 
     def store(self, *, backend: str | None = None) -> VariableStore:
         """Return a new store with the configured backend, getters and seed.

@@ -19,10 +19,10 @@ def _parts(text: str) -> list[str]:
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int | None:
-    """Return the number of the line that says `path`, or the nearest table or key that holds it.
+    r"""Return the number of the line that says `path`, or the nearest table or key that holds it.
 
     Example:
-        >>> line_of("seed = 1\\n\\n[checkpoints]\\ndirectory = 'c'\\n", ("checkpoints", "directory"))
+        >>> line_of("seed = 1\n\n[checkpoints]\ndirectory = 'c'\n", ("checkpoints", "directory"))
         4
     """
     best: tuple[int, int] | None = None

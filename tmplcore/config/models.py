@@ -43,7 +43,9 @@ def parse_best(text: str) -> tuple[str, Literal["min", "max"], int]:
     metric, _, rest = text.partition(":")
     mode, _, count = rest.partition(":")
     if not metric or mode not in ("", "min", "max") or (count and not (count.isascii() and count.isdigit())):
-        raise ValueError(f"{text!r} does not say which checkpoints are best; write METRIC:min:COUNT, such as loss:min:3")
+        raise ValueError(
+            f"{text!r} does not say which checkpoints are best; write METRIC:min:COUNT, such as loss:min:3"
+        )
     number = int(count or 1)
     if number < 1:
         raise ValueError(f"{text!r} keeps nothing; the count must be at least 1")
@@ -143,11 +145,11 @@ class RestoreSettings(_Table):
     """Globs of the variables to restore; all if empty."""
     exclude: Strings = []
     """Globs of the variables to leave alone."""
-    missing: Literal["error", "init", "skip"] = "error"
+    missing: Literal["error", "warn", "init", "skip"] = "error"
     """What to do about a variable that the checkpoint lacks."""
-    unexpected: Literal["error", "skip"] = "error"
+    unexpected: Literal["error", "warn", "skip"] = "error"
     """What to do about one that only the checkpoint has."""
-    mismatch: Literal["error", "skip"] = "error"
+    mismatch: Literal["error", "warn", "skip"] = "error"
     """What to do about another shape or dtype."""
     cast: bool = False
     """Convert dtypes that differ."""

@@ -87,15 +87,15 @@ def _key_path(model: type[BaseModel], location: Sequence[str | int], data: Any) 
     """Drop from pydantic's location what names a branch of a union and not a key of the data."""
     path: list[str | int] = []
     for part in location:
-        if isinstance(data, dict) and part in data:
-            data = data[part]
+        if isinstance(data, dict):
+            if part in data:
+                data = data[part]
+                path.append(part)
+            elif part == location[-1]:  # a key that is missing
+                path.append(part)
         elif isinstance(data, list | tuple) and isinstance(part, int) and part < len(data):
             data = data[part]
-        elif path and part != location[-1]:
-            continue
-        elif isinstance(part, str) and ("[" in part or part in ("str", "int", "float", "bool", "InputSpec")):
-            continue
-        path.append(part)
+            path.append(part)
     return tuple(path)
 
 
@@ -143,5 +143,7 @@ def config_error(problems: Sequence[Problem]) -> ConfigError:
     text = str(first)
     if more:
         text += f" (and {len(more)} more)"
-    hint = first.hint or ("tmplctl config check lists them all" if more else "tmplctl config schema shows what is valid")
+    hint = first.hint or (
+        "tmplctl config check lists them all" if more else "tmplctl config schema shows what is valid"
+    )
     return ConfigError(text, hint=hint, problems=tuple(problems))

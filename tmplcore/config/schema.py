@@ -88,7 +88,9 @@ def _moved(schema: Any, prefix: str) -> Any:
 
 def _string_or_list(property_: dict[str, Any]) -> None:
     """Say that one string may stand for a list of one."""
-    described = {key: property_.pop(key) for key in ("description", "default", "title") if key in property_}
+    described: dict[str, Any] = {
+        key: property_.pop(key) for key in ("description", "default", "title") if key in property_
+    }
     listed = dict(property_)
     property_.clear()
-    property_ |= {"anyOf": [listed, {"type": "string"}], **described}
+    property_ |= {"anyOf": [listed, {"type": "string"}]} | described
