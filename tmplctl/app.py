@@ -99,13 +99,18 @@ def _command(name: str, function: Callable[..., Any], examples: Sequence[str]) -
     epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples) if examples else None
     app.command(name, epilog=epilog, context_settings=CONTEXT_SETTINGS)(function)
     made = get_command(app)
+    assert isinstance(made, TyperCommand)
+    _share(made)
+    return made
+
+
+def _share(made: Any) -> None:
+    """Add the options that every command has."""
     shared = typer.Typer(add_completion=False, rich_markup_mode=None)
     shared.command()(_shared)
     for parameter in get_command(shared).params:
         parameter.expose_value = False
         made.params.append(parameter)
-    assert isinstance(made, TyperCommand)
-    return made
 
 
 def _load(name: str) -> Any:
@@ -113,21 +118,31 @@ def _load(name: str) -> Any:
     functions: dict[str, Callable[..., Any]] | None = getattr(module, "SUBCOMMANDS", None)
     if functions is None:
         return _command(name, module.command, module.EXAMPLES)
-    return Subcommands(
+    group = Group(
         name=name,
         help=(module.__doc__ or "").strip(),
         commands={key: _command(key, function, module.EXAMPLES[key]) for key, function in functions.items()},
         rich_markup_mode=None,
         context_settings=CONTEXT_SETTINGS,
-        no_args_is_help=False,
     )
+    _share(group)
+    return group
 
 
-class Subcommands(TyperGroup):
-    """A command with commands of its own (`tmplctl config show`)."""
+class Group(TyperGroup):
+    """Commands of which the nearest is proposed for an unknown name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, or say which one may have been meant."""
+        if args[0][:1] != "-" and self.get_command(ctx, args[0]) is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1, cutoff=0.5)
+            ctx.fail(f"no such command: {args[0]}" + (f" Did you mean {near[0]}?" if near else ""))
+        return super().resolve_command(ctx, args)
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """The commands: bundled ones by name, imported on use, then those of plugins."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -142,17 +157,6 @@ class Commands(TyperGroup):
             elif cmd_name[:1].isalpha() and (plugin := self._plugins(ctx).get(cmd_name)) is not None:
                 self.commands[cmd_name] = _command(cmd_name, plugin.load_factory(), plugin.examples)
         return self.commands.get(cmd_name)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command, or say which one may have been meant."""
-        if self.get_command(ctx, args[0]) is None:
-            from difflib import get_close_matches
-
-            names = self.list_commands(ctx)
-            near = get_close_matches(args[0], names, n=1, cutoff=0.5)
-            guess = f" Did you mean {near[0]}?" if near else ""
-            ctx.fail(f"no such command: {args[0]}{guess}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands without importing any."""
@@ -215,9 +219,5 @@ def build_app() -> Any:
     )
     app.callback()(_root)
     root = get_command(app)
-    shared = typer.Typer(add_completion=False, rich_markup_mode=None)
-    shared.command()(_shared)
-    for parameter in get_command(shared).params:
-        parameter.expose_value = False
-        root.params.append(parameter)
+    _share(root)
     return root

@@ -117,7 +117,7 @@ def _usage(error: TyperException) -> Failure:
             hint = f"did you mean {near[0]}? ({path} --help lists them all)"
     elif "Did you mean" in message:
         message, _, guess = message.partition(" Did you mean ")
-        hint = f"did you mean {guess.rstrip('?').replace(chr(39), '')}? (tmplctl --help lists all commands)"
+        hint = f"did you mean {guess} ({path} --help lists all commands)"
     return Failure("UsageError", message[:1].lower() + message[1:], hint, ExitCode.USAGE)
 
 

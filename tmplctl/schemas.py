@@ -37,7 +37,7 @@ def _said(schema: Schema, text: str) -> Schema:
     return {**schema, "description": text} if text else schema
 
 
-def _object(text: str = "", /, *, optional: tuple[str, ...] = (), **properties: Schema) -> Schema:
+def _object(text: str = "", /, *, optional: Any = (), **properties: Schema) -> Schema:
     schema: Schema = {
         "type": "object",
         "properties": properties,
@@ -47,7 +47,7 @@ def _object(text: str = "", /, *, optional: tuple[str, ...] = (), **properties: 
     return _said(schema, text)
 
 
-def _top(name: str, text: str, /, *, optional: tuple[str, ...] = (), **properties: Schema) -> tuple[str, Schema]:
+def _top(name: str, text: str, /, *, optional: Any = (), **properties: Schema) -> tuple[str, Schema]:
     return name, _object(text, optional=optional, schema={"const": f"tmplctl.{name}"}, **properties)
 
 

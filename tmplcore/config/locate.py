@@ -48,7 +48,7 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
                     closing = quotes
         else:
             continue
-        depth = len(here)
-        if list(path[:depth]) == here and (best is None or depth > best[0]):
+        depth = min(len(here), len(path))
+        if list(path[:depth]) == here[:depth] and (best is None or depth > best[0]):
             best = (depth, number)
     return None if best is None else best[1]

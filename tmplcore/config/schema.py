@@ -42,15 +42,16 @@ def schema(registry: PluginRegistry | None = None) -> dict[str, Any]:
         **table["properties"]["name"],
         "examples": list(getters),
     }
-    table["allOf"] = [
+    branches = [
         {
             "if": {"properties": {"name": {"const": name}}, "required": ["name"]},
             "then": {"properties": {"options": _options(plugin, definitions)}},
         }
         for name, plugin in getters.items()
     ]
-    for key in ("pattern",):
-        _string_or_list(table["properties"][key])
+    if branches:
+        table["allOf"] = branches
+    _string_or_list(table["properties"]["pattern"])
     for key in ("rename", "include", "exclude"):
         _string_or_list(definitions["RestoreSettings"]["properties"][key])
     _string_or_list(definitions["KeepSettings"]["properties"]["best"])
@@ -88,9 +89,8 @@ def _moved(schema: Any, prefix: str) -> Any:
 
 def _string_or_list(property_: dict[str, Any]) -> None:
     """Say that one string may stand for a list of one."""
-    described: dict[str, Any] = {
-        key: property_.pop(key) for key in ("description", "default", "title") if key in property_
-    }
+    kept = ("description", "default", "title")
+    described: dict[str, Any] = {key: property_.pop(key) for key in kept if key in property_}
     listed = dict(property_)
     property_.clear()
     property_ |= {"anyOf": [listed, {"type": "string"}]} | described

@@ -84,7 +84,7 @@ def load(
     def where(location: tuple[str | int, ...]) -> str:
         for end in range(len(location), 0, -1):
             if (origin := origins.get(location[:end])) is not None:  # type: ignore[arg-type]
-                if origin.startswith(f"{name}:") and name and end < len(location):
+                if end < len(location) and name and (origin == name or origin.startswith(f"{name}:")):
                     break  # a line inside the value is nearer
                 return origin
         if path is None:
@@ -122,9 +122,9 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
     except tomllib.TOMLDecodeError as error:
         what, _, place = str(error).rpartition(" (at ")
         line = place.removeprefix("line ").partition(",")[0]
-        raise config_error(
-            [Problem("", f"not valid TOML: {what or error}", f"{name}:{line}" if line.isdigit() else name)]
-        ) from error
+        if not line.isdigit():  # "at end of document"
+            line = str(len(text.splitlines()) or 1)
+        raise config_error([Problem("", f"not valid TOML: {what or error}", f"{name}:{line}")]) from error
     if path.name == "pyproject.toml":
         data = data.get("tool", {}).get("tmpl", {})
     return text, data

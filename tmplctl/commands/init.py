@@ -18,7 +18,7 @@ from tmplctl.session import Session
 EXAMPLES = (
     "tmplctl init                    here",
     "tmplctl init my-project         in a new directory",
-    "tmplctl init --config-only      tmpl.toml alone, beside a program of your own",
+    "tmplctl init --config-only      tmpl.toml alone, for a program of your own",
 )
 
 

@@ -119,8 +119,6 @@ class Plugins(Report):
                 label = "ok" if state == "loaded" else state
                 rows.append([plugin.name, "", "", screen.text(label, style), origin, ""])
         columns: list[str | tuple[str, str]] = [
-            ("PLUGIN", "whole"), ("KIND", "whole"), ("NAME", "whole"), ("STATE", "whole"), "FROM", "WHAT IT IS",
-        ]
             ("PLUGIN", "whole"),
             ("KIND", "whole"),
             ("NAME", "whole"),
