@@ -13,12 +13,12 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from tmpl_npz.header import Header, encode, read_header
-from tmpl_npz.members import CompressedArray, check_places, data_offset, open_member, read_exactly
-from tmpl_npz.values import TEXT, note, plain, read_notes, true_dtype
+from tmpl_npz.members import CompressedArray, check_growth, check_places, data_offset, open_member, read_exactly
+from tmpl_npz.values import note, plain, read_notes, true_dtype
 from tmplcore.checkpoint.format import Damage, Format, LazyVariable, Metadata, Reader, WriteOptions
 from tmplcore.checkpoint.output import byte_blocks
 from tmplcore.checkpoint.stored import InputFile, StoredArray
-from tmplcore.errors import DamagedError, SaveError, UnreadableError, UntrustedError, VariableMissingError
+from tmplcore.errors import DamagedError, SaveError, UnreadableError, VariableMissingError
 
 __all__ = ["NpzFormat", "NpzReader"]
 
@@ -47,6 +47,11 @@ class TextArray(LazyVariable):
     def nbytes(self) -> int:
         """Bytes of the stored text."""
         return sum(map(len, self._stored[...].flat))
+
+    @property
+    def trainable(self) -> bool | None:
+        """What the file says."""
+        return self._stored.trainable
 
     def __getitem__(self, index: Any) -> np.ndarray:
         return np.asarray(self._stored[index]).astype(object)
@@ -106,6 +111,7 @@ class NpzReader(Reader):
             raise DamagedError(f"{where} is in the archive twice", hint="no program writes such an archive on purpose")
         if member.flag_bits & _ENCRYPTED:
             raise UnreadableError(f"{where} is encrypted", hint="decrypt it first")
+        check_growth(self._file, member)
 
     def _variable(self, name: str, member: zipfile.ZipInfo, start: int) -> LazyVariable:
         header = self._read_header(member, start)
@@ -305,11 +311,10 @@ def _compression(options: WriteOptions) -> Callable[[str], int]:
 
 
 def _comment(meta: Metadata) -> bytes:
-    """Return the metadata as text; provenance goes first where it does not fit."""
+    """Return the metadata as text; without the provenance where there is no room for it."""
     own = meta.to_json()
-    for left_out in ("", "provenance"):
-        own.pop(left_out, None)
-        text = json.dumps({_KEY: own}, ensure_ascii=False).encode() if own else b""
+    for kept in (own, {key: value for key, value in own.items() if key != "provenance"}):
+        text = json.dumps({_KEY: kept}, ensure_ascii=False).encode() if kept else b""
         if len(text) <= _LONGEST_COMMENT:
             return text
     raise SaveError(

@@ -55,7 +55,7 @@ def true_dtype(stored: np.dtype[Any], notes: dict[str, Any]) -> np.dtype[Any]:
     return stored.newbyteorder("=") if stored.kind in "iufcUmM" else stored
 
 
-_ANONYMOUS = {
+_ANONYMOUS: dict[str, np.dtype[Any]] = {
     name: np.dtype(getattr(ml_dtypes, name))
     for name in dir(ml_dtypes)
     if isinstance(getattr(ml_dtypes, name), type) and issubclass(getattr(ml_dtypes, name), np.generic)
