@@ -95,9 +95,7 @@ class RestoreReport:
     @property
     def errors(self) -> tuple[RestoreEntry, ...]:
         """The entries that the policies refuse."""
-        return tuple(
-            entry for entry in (*self.missing, *self.unexpected, *self.mismatched) if entry.action == "error"
-        )
+        return tuple(entry for entry in (*self.missing, *self.unexpected, *self.mismatched) if entry.action == "error")
 
     @property
     def renamed(self) -> tuple[RestoreEntry, ...]:
@@ -450,9 +448,7 @@ class PruneReport:
         """Return the report as JSON values."""
         return {
             "dry_run": self.dry_run,
-            "deleted": [
-                {**d.info.as_dict(), "reasons": list(d.reasons)} for d in self.decisions if not d.keep
-            ],
+            "deleted": [{**d.info.as_dict(), "reasons": list(d.reasons)} for d in self.decisions if not d.keep],
             "kept": [{**d.info.as_dict(), "reasons": list(d.reasons)} for d in self.decisions if d.keep],
             "leftovers": [str(path) for path in self.leftovers],
             "nbytes": self.nbytes,

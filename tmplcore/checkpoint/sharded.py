@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from tmplcore.checkpoint.format import Box, LazyVariable
+from tmplcore.checkpoint.stored import element_index
 from tmplcore.errors import SaveError
 
 __all__ = ["ShardedVariable", "overlap", "pieces"]
@@ -114,22 +115,27 @@ class ShardedVariable(LazyVariable):
         return out
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        index = index if isinstance(index, tuple) else (index,)
-        # Leading integers and plain slices bound what is needed; NumPy does the rest of the index on that.
-        starts, shape, rest = [0] * len(self.shape), list(self.shape), list(index)
-        for axis, item in enumerate(index[: len(self.shape)]):
-            if isinstance(item, slice) and item.step in (None, 1):
-                starts[axis], stop, _ = item.indices(self.shape[axis])
-                shape[axis] = max(0, stop - starts[axis])
-                rest[axis] = slice(None)
-            elif isinstance(item, int | np.integer) and not isinstance(item, bool):
-                place = int(item) + (self.shape[axis] if item < 0 else 0)
-                if not 0 <= place < self.shape[axis]:
-                    raise IndexError(f"index {item} is out of bounds for axis {axis} with size {self.shape[axis]}")
-                starts[axis], shape[axis], rest[axis] = place, 1, 0
+        split = element_index(index, len(self.shape))
+        if split is None:
+            return np.asarray(self[...][index])
+        axes, result = split
+        starts, shape, rest = [], [], []
+        for length, item in zip(self.shape, axes, strict=True):
+            if isinstance(item, slice):
+                taken = range(length)[item]
+                low, high = (min(taken), max(taken) + 1) if taken else (0, 0)
+                # The same elements, seen from `low`; a slice that runs down to the first one has no stop.
+                stop = taken.stop - low if taken.stop >= low else None
+                rest.append(slice(taken.start - low, stop, taken.step) if taken else slice(0, 0))
             else:
-                break
-        return np.asarray(self._region(Box(tuple(starts), tuple(shape)))[tuple(rest)])
+                if not -length <= item < length:
+                    raise IndexError(f"index {item} is out of bounds for an axis of size {length}")
+                low = item % length
+                high = low + 1
+                rest.append(0)
+            starts.append(low)
+            shape.append(high - low)
+        return np.asarray(self._region(Box(tuple(starts), tuple(shape)))[tuple(rest)][result])
 
     def read_into(self, out: np.ndarray) -> None:
         """Fill `out` part by part."""

@@ -71,9 +71,7 @@ def state_of(value: Any) -> State:
             f"a {type(value).__name__} with a {kind} in it has no names to save or restore by",
             hint="give a mapping of names to arrays: nothing is ever matched by position",
         )
-    raise InvalidTypeError(
-        f"a {type(value).__name__} cannot be saved or restored", hint=f"give {_ACCEPTED}"
-    )
+    raise InvalidTypeError(f"a {type(value).__name__} cannot be saved or restored", hint=f"give {_ACCEPTED}")
 
 
 def _is_variable(value: Any) -> bool:
