@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import ml_dtypes
 import numpy as np
 
 __all__ = ["can_cast", "cast_array", "dtype_named", "is_float", "is_inexact"]
+
+
+_SMALL_FLOATS: Final = frozenset(
+    np.dtype(kind)
+    for name in ml_dtypes.__all__
+    if name.startswith(("bfloat", "float")) and isinstance(kind := getattr(ml_dtypes, name), type)
+)
 
 
 def is_float(dtype: np.dtype[Any]) -> bool:
@@ -19,11 +26,7 @@ def is_float(dtype: np.dtype[Any]) -> bool:
     """
     if dtype.kind == "f":
         return True
-    try:
-        ml_dtypes.finfo(dtype)
-    except ValueError:
-        return False
-    return dtype.kind != "c"
+    return dtype.kind == "V" and dtype in _SMALL_FLOATS
 
 
 def is_inexact(dtype: np.dtype[Any]) -> bool:
@@ -69,6 +72,5 @@ def dtype_named(name: str | np.dtype[Any] | type) -> np.dtype[Any]:
         >>> dtype_named("bfloat16")
         dtype(bfloat16)
     """
-    if isinstance(name, str) and hasattr(ml_dtypes, name):
-        return np.dtype(getattr(ml_dtypes, name))
-    return np.dtype(name)
+    scalar: Any = getattr(ml_dtypes, name, name) if isinstance(name, str) else name
+    return np.dtype(scalar)

@@ -67,7 +67,7 @@ def save(
     step: int | None = None,
     metrics: Mapping[str, float] | None = None,
     meta: Mapping[str, Any] | None = None,
-    format: str | None = None,
+    format: str | None = None,  # noqa: A002  # what everybody calls it
     include: str | Iterable[str] | None = None,
     exclude: str | Iterable[str] | None = None,
     overwrite: bool = False,

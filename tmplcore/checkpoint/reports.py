@@ -120,9 +120,8 @@ class RestoreReport:
 
     def __str__(self) -> str:
         counts = [f"{len(self.matched)} matched"]
-        for name in ("renamed", "cast", "missing", "unexpected", "mismatched", "excluded"):
-            if number := len(getattr(self, name)):
-                counts.append(f"{number} {name}")
+        lists = ("renamed", "cast", "missing", "unexpected", "mismatched", "excluded")
+        counts += [f"{number} {name}" for name in lists if (number := len(getattr(self, name)))]
         return f"{self.path}: {', '.join(counts)}"
 
 

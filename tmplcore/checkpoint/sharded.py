@@ -119,7 +119,9 @@ class ShardedVariable(LazyVariable):
         if split is None:
             return np.asarray(self[...][index])
         axes, result = split
-        starts, shape, rest = [], [], []
+        starts: list[int] = []
+        shape: list[int] = []
+        rest: list[int | slice] = []
         for length, item in zip(self.shape, axes, strict=True):
             if isinstance(item, slice):
                 taken = range(length)[item]
