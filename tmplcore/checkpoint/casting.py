@@ -73,4 +73,5 @@ def dtype_named(name: str | np.dtype[Any] | type) -> np.dtype[Any]:
         dtype(bfloat16)
     """
     scalar: Any = getattr(ml_dtypes, name, name) if isinstance(name, str) else name
-    return np.dtype(scalar)
+    dtype: np.dtype[Any] = np.dtype(scalar)
+    return dtype
