@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from tmplcore.errors import VariableMissingError
+
 __all__ = ["Box", "Damage", "Format", "LazyVariable", "Metadata", "Reader", "WriteOptions"]
 
 
@@ -171,6 +173,17 @@ class Reader(Mapping[str, LazyVariable], ABC):
     def files(self) -> tuple[Path, ...]:
         """All files that the checkpoint consists of."""
         return (self.path,)
+
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own methods wait for a KeyError; a missing variable is a LookupError with a message that reads well.
+        return isinstance(name, str) and self.get(name) is not None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the variable of that name, or `default`."""
+        try:
+            return self[name]
+        except VariableMissingError:
+            return default
 
     def read_into(self, targets: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
         """Fill existing arrays, several at a time where the format gains by it.
