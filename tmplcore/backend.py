@@ -9,6 +9,7 @@ nothing else, so it must cost an attribute look-up. All else about a variable be
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +36,17 @@ class VariableSpec:
     shape: tuple[int, ...] | None
     dtype: np.dtype[Any]
     trainable: bool
+
+    @property
+    def size(self) -> int:
+        """The number of elements.
+
+        Raises:
+            ValueError: The shape is unknown.
+        """
+        if self.shape is None:
+            raise ValueError(f"{self.name}: the shape is unknown")
+        return math.prod(self.shape)
 
 
 class Cell(Protocol):
@@ -108,6 +120,13 @@ class Backend(ABC):
     @abstractmethod
     def delete(self, spec: VariableSpec, cell: Cell) -> None:
         """Forget a variable; used when a failed first template call is rolled back."""
+
+    def memory(self, spec: VariableSpec, cell: Cell) -> np.ndarray | None:
+        """Return the memory of the value itself, as a writable NumPy array in C order; None if there is no such thing.
+
+        A restore reads straight into it. What is written to it must be what `value` shows.
+        """
+        return None
 
     def read_slice(self, spec: VariableSpec, cell: Cell, index: Any) -> np.ndarray:
         """Return `value[index]` as a NumPy array, reading no more than that where `sliced` is true."""
