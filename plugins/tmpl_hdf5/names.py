@@ -44,14 +44,14 @@ _BAD: tuple[tuple[bytes, str], ...] = (
 
 
 def check_names(names: Sequence[str]) -> bytes:
-    """Check names and return them as UTF-8, each with a NUL before it and one NUL at the end.
+    r"""Check names and return them as UTF-8, each with a NUL before it and one NUL at the end.
 
     Raises:
         InvalidNameError: A name has no path of its own in an HDF5 file.
 
     Example:
         >>> check_names(["a/w", "b"])
-        b'\\x00a/w\\x00b\\x00'
+        b'\x00a/w\x00b\x00'
         >>> check_names(["a//w"])
         Traceback (most recent call last):
         tmplcore.errors.InvalidNameError: variable name 'a//w' has an empty part

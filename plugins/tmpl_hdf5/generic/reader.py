@@ -46,10 +46,12 @@ class HDF5Variable(LazyVariable):
 
     @property
     def alias_of(self) -> str | None:
+        """The name of the variable under which the same data is listed first."""
         return self._alias_of
 
     @property
     def nbytes(self) -> int:
+        """Bytes of the value."""
         if self.dtype.hasobject:
             return int(self._dataset.get_storage_size())
         return super().nbytes
@@ -67,6 +69,7 @@ class HDF5Variable(LazyVariable):
         return self._read(selection, counts).reshape([counts[axis] for axis in kept])
 
     def read_into(self, out: np.ndarray) -> None:
+        """Read the whole value into an array."""
         if out.shape != self.shape or out.dtype != self.dtype:
             raise ValueError(f"{self.name!r} is {self.shape} {self.dtype}, the array is {out.shape} {out.dtype}")
         if self.dtype.hasobject or not out.flags.c_contiguous:
@@ -119,6 +122,7 @@ class HDF5Reader(Reader):
 
     @property
     def meta(self) -> Metadata:
+        """The attributes of the root group, and what of the file is not a variable."""
         provenance: dict[str, Any] = {}
         if attributes := _attributes(h5g.open(self._file.id, b"/")):
             provenance["attributes"] = attributes
@@ -142,6 +146,7 @@ class HDF5Reader(Reader):
         return len(self._variables)
 
     def close(self) -> None:
+        """Give the file back."""
         self._variables = {}
         self._file.close()
 
@@ -154,6 +159,7 @@ class HDF5Format(Format):
     suffixes = (".h5", ".hdf5")
 
     def open(self, path: Path) -> Reader:
+        """Open a checkpoint."""
         return HDF5Reader(path)
 
 

@@ -14,6 +14,8 @@ from tmplcore.checkpoint.format import Format, LazyVariable, Metadata, WriteOpti
 
 __all__ = ["NativeFormat"]
 
+_DEFAULT = WriteOptions()
+
 
 @final
 class NativeFormat(Format):
@@ -24,6 +26,7 @@ class NativeFormat(Format):
     writable = True
 
     def open(self, path: Path) -> NativeReader:
+        """Open a checkpoint."""
         return NativeReader(path)
 
     def write(
@@ -31,6 +34,7 @@ class NativeFormat(Format):
         path: Path,
         variables: Mapping[str, np.ndarray | LazyVariable],
         meta: Metadata,
-        options: WriteOptions = WriteOptions(),
+        options: WriteOptions = _DEFAULT,
     ) -> None:
+        """Write a new file; see `Format.write`."""
         write(path, variables, meta, options)

@@ -73,9 +73,7 @@ class Header:
         """Return the header's bytes."""
         sizes = (self.rows, self.names, self.table, self.structure, self.trees, self.trees_size)
         places = (self.data, self.size, self.meta, self.meta_size)
-        return _HEADER.pack(
-            MAGIC, VERSION, HEADER_SIZE, 0, *sizes, *places, self.structure_hash, self.meta_hash
-        )
+        return _HEADER.pack(MAGIC, VERSION, HEADER_SIZE, 0, *sizes, *places, self.structure_hash, self.meta_hash)
 
     @classmethod
     def unpack(cls, data: bytes) -> Header:

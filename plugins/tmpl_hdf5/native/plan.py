@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Packing:
 class Plan:
     """The layout of a file.
 
-        structure · (page) small variables · (page) large variables · compressed chunks · their B-trees · index · metadata
+        structure · small variables · large variables · compressed chunks · their B-trees · index · metadata
 
     Attributes:
         names: Names of the variables.
@@ -83,7 +84,10 @@ class Plan:
         for row, first in self.aliases.items():
             targets[row] = targets[first]
         headers, kinds = self._headers()
-        paths = [*map(str.encode, to_paths(self.names)), *(f"{OWN_GROUP}/{leaf}".encode() for leaf in ("index", "meta"))]
+        paths = [
+            *map(str.encode, to_paths(self.names)),
+            *(f"{OWN_GROUP}/{leaf}".encode() for leaf in ("index", "meta")),
+        ]
         self._structure = Structure(paths, np.concatenate((targets, [0, 1])), headers, kinds)
         self._place(own)
 
@@ -102,7 +106,7 @@ class Plan:
             return numbers[key]
 
         of_kind = [
-            number((stored.message, len(shape)), lambda s=stored, r=len(shape): DatasetHeader.contiguous(s.message, r))
+            number((stored.message, len(shape)), partial(DatasetHeader.contiguous, stored.message, len(shape)))
             for stored, shape in self.kinds
         ]
         of_row = np.array(of_kind, np.int64)[self.types] if self.names else np.zeros(0, np.int64)
@@ -110,7 +114,7 @@ class Plan:
             stored, _ = self.kinds[self.types[row]]
             of_row[row] = number(
                 (stored.message, packing),
-                lambda s=stored, p=packing: DatasetHeader.chunked(s.message, p.chunk, s.raw.itemsize, p.filters),
+                partial(DatasetHeader.chunked, stored.message, packing.chunk, stored.raw.itemsize, packing.filters),
             )
         return headers, np.concatenate(([0, 1], of_row[self._objects])).astype(np.int64)
 
@@ -132,7 +136,12 @@ class Plan:
             self.offsets[row] = self.offsets[first]
 
     def finish(
-        self, end: int, meta_size: int, lengths: dict[int, list[int]], packed: dict[int, Packed], trees: bytes,
+        self,
+        end: int,
+        meta_size: int,
+        lengths: dict[int, list[int]],
+        packed: dict[int, Packed],
+        trees: bytes,
         roots: dict[int, int],
     ) -> Finished:
         """Fix what follows the data, and fill in the structure. To be called once.
@@ -170,8 +179,18 @@ class Plan:
         digest = xxhash.xxh3_128(image)
         digest.update(trees)
         header = Header(
-            rows, len(self._names_text), len(table), len(image), end if trees else 0, len(trees), self.data, size,
-            meta, meta_size, digest.digest(), 0,
+            rows,
+            len(self._names_text),
+            len(table),
+            len(image),
+            end if trees else 0,
+            len(trees),
+            self.data,
+            size,
+            meta,
+            meta_size,
+            digest.digest(),
+            0,
         )
         return Finished(image, header, index, self._names_text + table)
 
@@ -208,5 +227,3 @@ def _set_string_size(image: bytearray, structure: Structure, size: int) -> None:
 def round_up(number: int, multiple: int) -> int:
     """Return the next multiple."""
     return -(-number // multiple) * multiple
-
-

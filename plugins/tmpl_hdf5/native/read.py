@@ -1,4 +1,4 @@
-"""Read a native checkpoint by its index: no libhdf5, no walking of groups, and nothing believed before it is checked."""
+"""Read a native checkpoint by its index: no libhdf5, no walking of groups, nothing believed before it is checked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import mmap
 import os
 import struct
 import threading
-from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping
 from itertools import repeat
 from pathlib import Path
 from typing import Any, final
@@ -35,9 +35,7 @@ class NativeVariable(LazyVariable):
 
     __slots__ = ("_reader", "_row", "dtype", "name", "shape")
 
-    def __init__(
-        self, reader: NativeReader, row: int, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
-    ) -> None:
+    def __init__(self, reader: NativeReader, row: int, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self._reader = reader
         self._row = row
         self.name = name
@@ -46,11 +44,13 @@ class NativeVariable(LazyVariable):
 
     @property
     def nbytes(self) -> int:
+        """Bytes of the value."""
         stored, shape = self._reader.kind(self._row)
         return math.prod(shape) * stored.raw.itemsize
 
     @property
     def digest(self) -> str | None:
+        """The hash in the index; None for text, which other formats would hash otherwise."""
         stored, _ = self._reader.kind(self._row)
         if stored.is_text:  # hashed as stored, which other formats do otherwise
             return None
@@ -58,10 +58,12 @@ class NativeVariable(LazyVariable):
 
     @property
     def trainable(self) -> bool | None:
+        """What the source said when it was saved."""
         return self._reader.index.trainable(self._row)
 
     @property
     def alias_of(self) -> str | None:
+        """The name of the variable under which the same data is listed first."""
         first = self._reader.index.aliases.get(self._row)
         return None if first is None else self._reader.index.names[first]
 
@@ -71,6 +73,7 @@ class NativeVariable(LazyVariable):
         return self._reader.read_slice(self._row, index)
 
     def read_into(self, out: np.ndarray) -> None:
+        """Read the whole value into an array."""
         self._reader.read_into({self.name: out})
 
 
@@ -118,8 +121,10 @@ class NativeReader(Reader):
                 hint="it was cut short, or edited by another program",
             )
         allocated = getattr(os.fstat(self._fd), "st_blocks", 1 << 40) * 512
-        if size != header.index_size or at + size > self.size or size > min(
-            _LARGEST_INDEX, max(_SMALLEST_BOMB, 8 * allocated)
+        if (
+            size != header.index_size
+            or at + size > self.size
+            or size > min(_LARGEST_INDEX, max(_SMALLEST_BOMB, 8 * allocated))
         ):
             raise DamagedError("the sizes in its index cannot be")
         index = Index.decode(read_exactly(self._fd, size, at))
@@ -142,6 +147,7 @@ class NativeReader(Reader):
 
     @property
     def meta(self) -> Metadata:
+        """What the checkpoint says of itself."""
         header = self.index.header
         text = read_exactly(self._open_fd(), header.meta_size, header.meta)
         if xxhash.xxh3_64_intdigest(text) != header.meta_hash:
@@ -165,6 +171,7 @@ class NativeReader(Reader):
         return len(self.index.names)
 
     def items(self) -> ItemsView[str, LazyVariable]:
+        """Names and variables, made as they are asked for."""
         return _Items(self)
 
     def _positions(self) -> dict[str, int]:
@@ -238,6 +245,7 @@ class NativeReader(Reader):
     # Reading many
 
     def read_into(self, targets: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
+        """Fill arrays; see `Reader.read_into`."""
         damage = []
         done = []
         for name, out in targets.items():
@@ -261,6 +269,7 @@ class NativeReader(Reader):
     def verify(
         self, names: Iterable[str] | None = None, *, jobs: int = 1, progress: Callable[[int], None] | None = None
     ) -> Iterator[Damage]:
+        """Check every byte; see `Reader.verify`."""
         for row in range(len(self)) if names is None else [self[name]._row for name in names]:
             found = self._check_row(row)
             if found is not None:
@@ -284,6 +293,7 @@ class NativeReader(Reader):
         return None
 
     def close(self) -> None:
+        """Give the file back."""
         fd, self._fd = self._fd, -1
         self._map = None
         if fd >= 0:

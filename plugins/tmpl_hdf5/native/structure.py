@@ -367,7 +367,9 @@ def chunk_trees(
 
 def _best_leaf_rank(links: Numbers) -> int:
     """Half the number of links in a symbol node, chosen so that the nodes of all groups are smallest."""
-    return min((4, 5, 6, 8, 12, 16, 32, 64, 256), key=lambda rank: int((-(-links // (2 * rank)) * (8 + 80 * rank)).sum()))
+    return min(
+        (4, 5, 6, 8, 12, 16, 32, 64, 256), key=lambda rank: int((-(-links // (2 * rank)) * (8 + 80 * rank)).sum())
+    )
 
 
 def _best_rank(nodes: Numbers) -> int:

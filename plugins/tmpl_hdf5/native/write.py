@@ -112,7 +112,9 @@ def write(path: Path, variables: Mapping[str, Value], meta: Metadata, options: W
     except BaseException as error:
         path.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise SaveError(f"cannot write {path}: {error.strerror or error}", hint="make room and save again") from error
+            raise SaveError(
+                f"cannot write {path}: {error.strerror or error}", hint="make room and save again"
+            ) from error
         raise
 
 
@@ -299,9 +301,7 @@ def _join(arrays: list[Any], gaps: np.ndarray) -> bytes:
     return b"".join(parts)
 
 
-def _write_large(
-    pipe: _Pipe, plan: Plan, row: int, value: Value, text: Text | None, hashes: np.ndarray
-) -> None:
+def _write_large(pipe: _Pipe, plan: Plan, row: int, value: Value, text: Text | None, hashes: np.ndarray) -> None:
     stored, _ = plan.kinds[plan.types[row]]
     at, end = int(plan.offsets[row]), int(plan.offsets[row] + plan.sizes[row])
     digest = xxhash.xxh3_64()
