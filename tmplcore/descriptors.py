@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tmplcore.errors import MissingExtraError, PluginFailedError
 
@@ -28,9 +28,11 @@ def load(reference: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Descriptor:
-    """One thing that a plugin offers.
+    """One thing that a plugin offers. Subclasses say which kind of thing, and which hook publishes it.
 
     Attributes:
+        kind: What a thing of this class is called in messages (`backend`).
+        hook: The hook whose implementations return things of this class.
         name: What a configuration, or a user, calls it.
         summary: One line for `tmplctl plugins`.
         factory: `package.module:attribute`, imported when the thing is first made, never before.
@@ -39,6 +41,9 @@ class Descriptor:
         extra: What to install for them: an extra of tmplcore (`torch`) or, with `distribution`, of another.
         distribution: The distribution whose extra it is.
     """
+
+    kind: ClassVar[str]
+    hook: ClassVar[str]
 
     name: str
     summary: str
@@ -87,10 +92,16 @@ class Descriptor:
 class BackendPlugin(Descriptor):
     """A backend: `factory(**options)` returns a `tmplcore.backend.Backend`."""
 
+    kind: ClassVar[str] = "backend"
+    hook: ClassVar[str] = "tmplcore_backends"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetterPlugin(Descriptor):
     """A getter: `factory(**options)` returns TensorFlow's `getter(next_getter, name, **kwargs)`."""
+
+    kind: ClassVar[str] = "getter"
+    hook: ClassVar[str] = "tmplcore_getters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +116,9 @@ class FormatPlugin(Descriptor):
         writable: Whether `Format.write` works.
         priority: Formats are asked in falling order; a special case of another format (ours, of HDF5) is higher.
     """
+
+    kind: ClassVar[str] = "format"
+    hook: ClassVar[str] = "tmplcore_formats"
 
     suffixes: tuple[str, ...]
     detect: str

@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from tmplcore.errors import VariableMissingError
+
 __all__ = ["Box", "Damage", "Format", "LazyVariable", "Metadata", "Reader", "WriteOptions"]
 
 
@@ -172,6 +174,17 @@ class Reader(Mapping[str, LazyVariable], ABC):
         """All files that the checkpoint consists of."""
         return (self.path,)
 
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own methods wait for a KeyError; a missing variable is a LookupError with a message that reads well.
+        return isinstance(name, str) and self.get(name) is not None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the variable of that name, or `default`."""
+        try:
+            return self[name]
+        except VariableMissingError:
+            return default
+
     def read_into(self, targets: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
         """Fill existing arrays, several at a time where the format gains by it.
 
@@ -253,6 +266,20 @@ class Format(ABC):
             DamagedError: It is, but it is cut short or its structure does not hold.
             UntrustedError: It asks for what no checkpoint needs.
         """
+
+    def open_damaged(self, path: Path) -> Reader:
+        """Open a checkpoint as far as it can be understood, for `verify` and to salvage what is intact.
+
+        Variables whose bytes are missing are listed like the others; `Reader.verify` reports them and reading one
+        raises `DamagedError`. A format whose structure cannot be half right opens it like any other.
+
+        Raises:
+            CheckpointNotFoundError: There is nothing at `path`.
+            UnreadableError: It is not of this format.
+            DamagedError: Not even the list of variables can be read.
+            UntrustedError: It asks for what no checkpoint needs.
+        """
+        return self.open(path)
 
     def write(
         self,
