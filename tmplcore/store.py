@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, final
 from weakref import ref
 
 from tmplcore.backend import Backend, Cell
-from tmplcore.collections import Collections, GraphKeys
+from tmplcore.collections import Collections
 from tmplcore.errors import InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.journal import Journal
-from tmplcore.naming import OpNames, check_name
+from tmplcore.naming import OpNames
 from tmplcore.numbering import Opened
 from tmplcore.scope import VariableScope
 
@@ -62,7 +63,7 @@ class VariableStore:
         self.lock = threading.RLock()
         self.names = OpNames()
         self.collections = Collections(_journal)
-        self.by_key: dict[str, Variable] = {}
+        self.by_key: dict[str, Any] = {}
         self.partitioned: dict[str, PartitionedVariable] = {}
         self._all: dict[Variable, None] = {}
 
@@ -80,14 +81,24 @@ class VariableStore:
         """All variables, in the order of their making, in whatever collections they are."""
         return list(self._all)
 
-    def add(self, variable: Variable) -> None:
-        """Take in a variable that was made for this store."""
+    def add(self, variable: Variable, journal: Journal | None) -> None:
+        """Take in a variable that was made for this store, and note how to forget it, and its value with it."""
         self._all[variable] = None
+        if journal is not None:
+            journal.append(partial(variable.backend.delete, variable.spec, variable._cell))
+            journal.append(partial(self._all.pop, variable, None))
 
-    def remove(self, variable: Variable) -> None:
-        """Forget a variable, and its value with it."""
-        self._all.pop(variable, None)
-        variable.backend.delete(variable.spec, variable._cell)
+    def share(self, key: str, variable: Any, journal: Journal | None) -> None:
+        """Let `get_variable` find a variable under `key`."""
+        self.by_key[key] = variable
+        if journal is not None:
+            journal.append(partial(self.by_key.pop, key, None))
+
+    def announce(self, variable: Any) -> None:
+        """Tell plugins that listen of a new variable."""
+        from tmplcore.plugins import default_registry
+
+        default_registry().hook.tmplcore_variable_created(variable=variable)
 
     # -- being the default -----------------------------------------------------------------------------------------
 

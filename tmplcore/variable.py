@@ -82,7 +82,6 @@ class Variable(ArrayExpression):
 
     def __init__(
         self,
-        key: str | None,
         spec: VariableSpec,
         cell: Cell,
         backend: Backend,
@@ -97,7 +96,7 @@ class Variable(ArrayExpression):
         caching_device: Any,
         origin: Origin,
     ) -> None:
-        self.key = key
+        self.key: str | None = None
         self.name = f"{spec.name}:0"
         self.spec = spec
         self.backend = backend
