@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Final, SupportsIndex, final
+from typing import Any, Final, Self, SupportsIndex, final
 
 from tmplcore.errors import InvalidTypeError
 from tmplcore.journal import Journal
@@ -136,12 +136,12 @@ class _Items(list[Any]):
         self._edit()
         super().__delitem__(index)
 
-    def __iadd__(self, items: Iterable[Any]) -> _Items:  # type: ignore[override]
+    def __iadd__(self, items: Iterable[Any]) -> Self:  # type: ignore[misc]
         self._edit()
         super().__iadd__(items)
         return self
 
-    def __imul__(self, count: SupportsIndex) -> _Items:
+    def __imul__(self, count: SupportsIndex) -> Self:
         self._edit()
         super().__imul__(count)
         return self

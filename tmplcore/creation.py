@@ -18,7 +18,7 @@ from tmplcore.modes import VariableAggregation, VariableSynchronization
 from tmplcore.naming import check_name
 from tmplcore.origin import caller
 from tmplcore.shapes import TensorShape, as_shape
-from tmplcore.store import VariableStore, current_frame
+from tmplcore.store import current_frame
 from tmplcore.variable import Variable
 
 __all__ = ["create", "is_trainable", "new_variable", "variable_creator_scope"]
@@ -102,7 +102,9 @@ def _create(
         if callable(initial_value):
             store.names.place(op_name, _BESIDE_CALL, frame.journal)
             checked = dims if validate_shape else None
-            start = Start(_within(frame, f"{op_name}/Initializer/", initial_value), op_name, store.seed, wanted, checked)
+            start = Start(
+                _within(frame, f"{op_name}/Initializer/", initial_value), op_name, store.seed, wanted, checked
+            )
             if wanted is None or dims is None:
                 source = start.constant()
         else:
@@ -115,7 +117,7 @@ def _create(
         assert wanted is not None
         trainable = is_trainable(trainable, synchronization)
         spec = VariableSpec(op_name, dims, wanted.dtype, trainable=bool(trainable))
-        variable = Variable(
+        variable = Variable.build(
             spec,
             store.backend.create(spec, start),
             store.backend,

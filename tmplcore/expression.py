@@ -58,8 +58,8 @@ def _as_numpy(value: Any) -> Any:
 class ArrayExpression(ABC):
     """Something with a `value` that stands for it in expressions and library calls.
 
-    `==` is identity and hashing works, as TensorFlow 1's variables have it; `<` and its kind are elementwise. There is no
-    iteration: `[w * 2 for w in variable]` is nearly always a mistake for `variables`.
+    `==` is identity and hashing works, as TensorFlow 1's variables have it; `<` and its kind are elementwise. There
+    is no iteration: `[w * 2 for w in variable]` is nearly always a mistake for `variables`.
     """
 
     __slots__ = ()

@@ -66,9 +66,7 @@ class Frame:
 
     def below(self, prefix: str) -> Frame:
         """Return this frame in another name scope."""
-        return Frame(
-            self.store, self.scope, prefix, self.opened, self.creators, self.journal, self.parked, self.base
-        )
+        return Frame(self.store, self.scope, prefix, self.opened, self.creators, self.journal, self.parked, self.base)
 
     def with_creators(self, creators: tuple[Callable[..., Any], ...]) -> Frame:
         """Return this frame with other variable creators."""

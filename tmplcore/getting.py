@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from tmplcore.errors import (
     VariableMismatchError,
     VariableNotFoundError,
 )
-from tmplcore.frame import CURRENT, Frame
+from tmplcore.frame import CURRENT
 from tmplcore.initial import check_constant, initial_call, is_constant
 from tmplcore.journal import Journal
 from tmplcore.losses import RegularizationLoss
@@ -163,7 +162,7 @@ def get_local_variable(
         dtype,
         initializer,
         regularizer,
-        False,  # noqa: FBT003
+        False,
         collections,
         caching_device,
         partitioner,
@@ -389,9 +388,7 @@ def _regularized(store: VariableStore, variable: Any, regularizer: Any, journal:
     if loss is not None:
         inner = getattr(regularizer, "__name__", type(regularizer).__name__).strip("<>")
         name = f"{full_name}/Regularizer/{inner}:0"
-        store.collections.add(
-            GraphKeys.REGULARIZATION_LOSSES, RegularizationLoss(regularizer, variable, name)
-        )
+        store.collections.add(GraphKeys.REGULARIZATION_LOSSES, RegularizationLoss(regularizer, variable, name))
 
 
 def _checked(found: Any, name: str, shape: Any, dtype: DType) -> Any:
@@ -419,7 +416,8 @@ def _exists(store: VariableStore, name: str, found: Any) -> VariableExistsError:
     return VariableExistsError(
         f"Variable {name} already exists, disallowed. Did you mean to set reuse=True or reuse=tf.AUTO_REUSE in "
         f"VarScope? Originally defined at: {described(found)}",
-        hint="share it with variable_scope(..., reuse=True), find or create it with reuse=AUTO_REUSE, or choose another name",
+        hint="share it with variable_scope(..., reuse=True), find or create it with reuse=AUTO_REUSE, "
+        "or choose another name",
     )
 
 

@@ -14,7 +14,7 @@ from tmplcore.dtypes import DType, as_dtype
 from tmplcore.errors import InitializerError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
 from tmplcore.random import drawing
-from tmplcore.shapes import TensorShape, as_shape
+from tmplcore.shapes import TensorShape
 
 __all__ = ["Constant", "InitialCall", "Start", "as_constant", "check_constant", "initial_call", "is_constant"]
 
@@ -94,7 +94,7 @@ def _from_python(value: Any) -> tuple[np.ndarray, DType]:
 
 
 def _kinds(value: Any) -> type | None:
-    """Return the one kind of Python value that is in nested lists; floats win over ints, and None stands for a mixture."""
+    """Return the one kind of Python value in nested lists; floats win over ints, None stands for a mixture."""
     if isinstance(value, list | tuple):
         kinds = {_kinds(item) for item in value} or {float}
         if kinds == {int, float}:
@@ -235,8 +235,7 @@ def _parameters(function: Any) -> list[inspect.Parameter]:
 
 def _needs_nothing(function: Any) -> bool:
     return not any(
-        parameter.default is parameter.empty
-        and parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
+        parameter.default is parameter.empty and parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
         for parameter in _parameters(function)
     )
 
@@ -259,9 +258,7 @@ class Start(InitialValue):
 
     __slots__ = ("_dtype", "_name", "_seed", "_shape", "_source")
 
-    def __init__(
-        self, source: Any, name: str, seed: int, dtype: DType | None, shape: tuple[int, ...] | None
-    ) -> None:
+    def __init__(self, source: Any, name: str, seed: int, dtype: DType | None, shape: tuple[int, ...] | None) -> None:
         self._source = source
         self._name = name
         self._seed = seed

@@ -1,7 +1,7 @@
 """Which variable-scope names were opened, so that `default_name` can be numbered.
 
-What was opened is a tree of names, and an immutable value: a scope that closes, and a jump that returns, simply go back to
-the value before; a task that inherits it from its creator goes on with numbers of its own.
+What was opened is a tree of names, and an immutable value: a scope that closes, and a jump that returns, simply go
+back to the value before; a task that inherits it from its creator goes on with numbers of its own.
 """
 
 from __future__ import annotations

@@ -66,9 +66,7 @@ class Settings:
         self.dtype = dtype
         self.use_resource = use_resource
         self.constraint = constraint
-        self.plain = (
-            custom_getter is None and partitioner is None and (initializer is None or callable(initializer))
-        )
+        self.plain = custom_getter is None and partitioner is None and (initializer is None or callable(initializer))
 
     def replaced(self, **changes: Any) -> Settings:
         """Return settings that differ in what is given."""

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 from weakref import ref
 
 from tmplcore.backend import Backend, Cell
 from tmplcore.collections import Collections
 from tmplcore.errors import InvalidTypeError, NestingError
-from tmplcore.frame import CURRENT, Frame
+from tmplcore.frame import CURRENT, Frame, Parked
 from tmplcore.journal import Journal
 from tmplcore.naming import OpNames
 from tmplcore.numbering import Opened
@@ -37,9 +37,11 @@ class VariableStore:
     Args:
         backend: Where values live: a backend, or the name under which a plugin publishes one. By default NumPy.
         seed: What initial values depend on, together with the variables' names.
+        custom_getter: A getter behind those of all scopes: the root scope's.
 
     Attributes:
         seed: As passed.
+        custom_getter: As passed.
         names: The op names that are taken.
         collections: The collections.
         lock: Held while variables are made, and throughout a template's first call.
@@ -52,7 +54,7 @@ class VariableStore:
         ['w:0']
     """
 
-    def __init__(self, backend: Backend | str | None = None, *, seed: int = 0) -> None:
+    def __init__(self, backend: Backend | str | None = None, *, seed: int = 0, custom_getter: Any = None) -> None:
         if not (backend is None or isinstance(backend, Backend | str)):
             raise InvalidTypeError(
                 f"backend must be a Backend or the name of one, not {type(backend).__name__}",
@@ -60,6 +62,7 @@ class VariableStore:
             )
         self._backend = backend
         self.seed = seed
+        self.custom_getter = custom_getter
         self.lock = threading.RLock()
         self.names = OpNames()
         self.collections = Collections(_journal)
@@ -181,13 +184,13 @@ class VariableStore:
     def with_cells(self, cells: Mapping[Variable, Cell]) -> VariableStore:
         """Return a store with the same variables, of which some have other values.
 
-        Templates that were called in this store find their variables in that one. Nothing that is done there changes this
-        store; a function that is traced (`jax.grad`, `jax.jit`) gets its parameters in this way.
+        Templates that were called in this store find their variables in that one. Nothing that is done there changes
+        this store; a function that is traced (`jax.grad`, `jax.jit`) gets its parameters in this way.
 
         Args:
             cells: For variables of this store, the cells to use in their places.
         """
-        other = VariableStore(self.backend, seed=self.seed)
+        other = VariableStore(self.backend, seed=self.seed, custom_getter=self.custom_getter)
         with self.lock:
             other.names = self.names.copy()
             mine = {
@@ -196,7 +199,7 @@ class VariableStore:
             }
             other._all = dict.fromkeys(mine.values())
             other.by_key = {key: mine.get(variable, variable) for key, variable in self.by_key.items()}
-            other.partitioned = {key: whole.with_shards(mine) for key, whole in self.partitioned.items()}
+            other.partitioned = {key: whole.with_parts(mine) for key, whole in self.partitioned.items()}
             other.collections = self.collections.copy(_journal, mine)
         return other
 
@@ -212,37 +215,52 @@ def _load_backend(name: str) -> Backend:
     return backend
 
 
+def _root_state(store: VariableStore) -> Parked:
+    return VariableScope(reuse=False, custom_getter=store.custom_getter), "", Opened(), ()
+
+
 def _root(store: VariableStore, base: bool) -> Frame:
-    return Frame(store, VariableScope(False), "", Opened(), (), None, {}, base)
+    return Frame(store, *_root_state(store), None, {}, base)
 
 
 def _moved(frame: Frame, store: VariableStore, *, base: bool = False) -> Frame:
     """Return the frame of this context in another store, and remember where it was in the present one."""
     parked = {key: value for key, value in frame.parked.items() if key() is not None}
     parked[ref(frame.store)] = (frame.scope, frame.prefix, frame.opened, frame.creators)
-    there = parked.pop(ref(store), None) or (VariableScope(False), "", Opened(), ())
+    there = parked.pop(ref(store), None) or _root_state(store)
     return Frame(store, *there, frame.journal, parked, base)
 
 
-_default: VariableStore | None = None
-_default_lock = threading.Lock()
+@final
+class _Default:
+    """The store of those who enter none."""
+
+    def __init__(self) -> None:
+        self._store: VariableStore | None = None
+        self._lock = threading.Lock()
+
+    def store(self) -> VariableStore:
+        with self._lock:
+            if self._store is None:
+                self._store = VariableStore()
+            return self._store
+
+    def reset(self) -> VariableStore:
+        with self._lock:
+            self._store = VariableStore()
+            return self._store
+
+
+_DEFAULT: Final = _Default()
 
 
 def current_frame() -> Frame:
     """Return where the current context is; at first that is the root of the default store."""
     frame = CURRENT.get(None)
     if frame is None:
-        frame = _root(_default_store(), base=True)
+        frame = _root(_DEFAULT.store(), base=True)
         CURRENT.set(frame)
     return frame
-
-
-def _default_store() -> VariableStore:
-    global _default
-    with _default_lock:
-        if _default is None:
-            _default = VariableStore()
-        return _default
 
 
 def get_default_store() -> VariableStore:
@@ -259,12 +277,9 @@ def reset_default_store() -> None:
     Raises:
         AssertionError: A store is entered (`with store.as_default()`). TensorFlow raises this error too.
     """
-    global _default
     if not current_frame().base:
         raise AssertionError(
             "Do not use reset_default_graph() to clear nested graphs. If you need a cleared graph, exit the nesting "
             "and create a new graph."
         )
-    with _default_lock:
-        _default = VariableStore()
-    CURRENT.set(_root(_default, base=True))
+    CURRENT.set(_root(_DEFAULT.reset(), base=True))

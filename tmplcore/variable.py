@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -39,12 +40,27 @@ class Operation:
         return f"<Operation {self.name!r}>"
 
 
+class _Constructor(ABCMeta):
+    """Lets `Variable(1.0, name="v")` go through the variable creators in force, as in TensorFlow."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        from tmplcore.creation import new_variable
+
+        return new_variable(*args, **kwargs)
+
+    def build(cls, *args: Any, **kwargs: Any) -> Variable:
+        """Make the object itself; what is left to do when names, values and collections are seen to."""
+        variable: Variable = super().__call__(*args, **kwargs)
+        return variable
+
+
 @final
-class Variable(ArrayExpression):
+class Variable(ArrayExpression, metaclass=_Constructor):
     """A named array that a backend keeps.
 
-    It is made by `get_variable`, which shares it, or by the function `Variable`, which does not. It works in
-    expressions and in calls of NumPy, torch and JAX as its value does; `==` is identity.
+    It is made by `get_variable`, which shares it, or by `Variable(initial_value, name=…)`, which does not and takes
+    the arguments of `tmplcore.creation.new_variable`. It works in expressions and in calls of NumPy, torch and JAX as
+    its value does; `==` is identity.
 
     Attributes:
         key: What `get_variable` was asked for. The name can differ from it where that was taken already.
@@ -61,6 +77,7 @@ class Variable(ArrayExpression):
     """
 
     __slots__ = (
+        "__weakref__",
         "_cell",
         "_dims",
         "_save_slice_info",
@@ -77,7 +94,6 @@ class Variable(ArrayExpression):
         "spec",
         "synchronization",
         "trainable",
-        "__weakref__",
     )
 
     def __init__(

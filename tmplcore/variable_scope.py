@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, final
+from typing import Any, NoReturn, final
 
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Frame
@@ -47,7 +47,17 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         True
     """
 
-    __slots__ = ("_auxiliary", "_default_name", "_given", "_name_or_scope", "_numbered", "_open", "_own_prefix", "_reuse", "_values")
+    __slots__ = (
+        "_auxiliary",
+        "_default_name",
+        "_given",
+        "_name_or_scope",
+        "_numbered",
+        "_open",
+        "_own_prefix",
+        "_reuse",
+        "_values",
+    )
 
     def __init__(
         self,
@@ -75,9 +85,7 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
                 hint="reuse=tmplcore.AUTO_REUSE finds or creates",
             )
         if auxiliary_name_scope is not True and auxiliary_name_scope is not False:
-            raise InvalidTypeError(
-                f"The auxiliary_name_scope must be True or False, not {auxiliary_name_scope!r}"
-            )
+            raise InvalidTypeError(f"The auxiliary_name_scope must be True or False, not {auxiliary_name_scope!r}")
         self._name_or_scope = name_or_scope
         self._default_name = default_name
         self._values = None if values is None else _listed(values)
@@ -157,9 +165,7 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         elif isinstance(target, str):
             wanted = target
         else:
-            raise InvalidTypeError(
-                f"VariableScope: name_or_scope must be a string or VariableScope, not {target!r}"
-            )
+            raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {target!r}")
         prefix = self._opened_prefix(frame, wanted)
         if self._default_name is not None and self._name_or_scope is None:
             self._numbered = target
@@ -205,7 +211,7 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         outer, inner, scope, entered, before = self._open
         if now.scope is not scope:
             raise NestingError(
-                f"Improper nesting of variable_scope: {scope.name!r} is left while {now.scope.name!r} is the current one",
+                f"Improper nesting of variable_scope: {scope.name!r} is left while {now.scope.name!r} is current",
                 hint="leave scopes in the opposite order of entering them; `with` does it",
             )
         self._open = before
@@ -227,11 +233,10 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
                 opened = now.opened.outer
             else:
                 opened = now.opened.clear_nameless()
-        return Frame(
-            outer.store, outer.scope, outer.prefix, opened, now.creators, now.journal, now.parked, outer.base
-        )
+        return Frame(outer.store, outer.scope, outer.prefix, opened, now.creators, now.journal, now.parked, outer.base)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        """Refuse to be a decorator."""
         raise TypeError(
             "'variable_scope' object is not callable: it is a context manager, not a decorator; "
             "write `with variable_scope(...):` in the function"
@@ -278,6 +283,4 @@ def _listed(values: Any) -> list[Any]:
     try:
         return list(values)
     except TypeError:
-        raise InvalidTypeError(
-            f"values must be iterable, not {type(values).__name__}", hint="values=[x]"
-        ) from None
+        raise InvalidTypeError(f"values must be iterable, not {type(values).__name__}", hint="values=[x]") from None
