@@ -57,8 +57,8 @@ class OpNames:
 
     Names are kept by directory (the part before the last slash). What matters for numbering is one entry per *base
     name*, its next suffix: a name `a_7` that was given out because `a` was taken is not stored, it follows from the
-    entry of `a`. So a scope that is opened a million times takes no more room than one that is opened twice. Of the names
-    *inside* scopes that closed long ago (`FORGET_AFTER`) nothing is kept, unless a variable is among them.
+    entry of `a`. So a scope that is opened a million times takes no more room than one that is opened twice. Of the
+    names *inside* scopes that closed long ago (`FORGET_AFTER`) nothing is kept, unless a variable is among them.
 
     Example:
         >>> names = OpNames()

@@ -29,7 +29,7 @@ class Template:
 
     def __init__(
         self,
-        name: str,
+        name: str | None,
         func: Callable[..., Any],
         create_scope_now: bool = False,
         unique_name: str | None = None,
