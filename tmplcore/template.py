@@ -68,16 +68,20 @@ class Template:
             if self._called:
                 return self._call_again(args, kwargs)
             with current_frame().store.lock:
-                if self._called:
-                    return self._call_again(args, kwargs)
-                if self._calling == threading.get_ident():
-                    assert self._scope is not None
-                    with variable_scope(self._scope, reuse=True):
-                        return self._func(*args, **kwargs)
-                return self._call_first(args, kwargs)
+                return self._call_first_of_all(args, kwargs)
         except Exception as error:
             error.add_note(f"originally defined at:\n  {describe(self._origin)}, template {self._name!r}")
             raise
+
+    def _call_first_of_all(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Make the first call, unless it was made while this one waited, or this one is made by it."""
+        if self._called:
+            return self._call_again(args, kwargs)
+        if self._calling == threading.get_ident():
+            assert self._scope is not None
+            with variable_scope(self._scope, reuse=True):
+                return self._func(*args, **kwargs)
+        return self._call_first(args, kwargs)
 
     def _call_first(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         before = current_frame()
