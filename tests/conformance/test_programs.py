@@ -24,7 +24,7 @@ def ours():
     return Ours()
 
 
-@pytest.mark.parametrize(("chapter", "name"), parameters())
+@pytest.mark.parametrize(("chapter", "name"), [*parameters()])
 def test_program(ours, chapter, name):
     program = suite.programs(chapter)[name]
     expected = [(label, program.mended.get(label, value)) for label, value in suite.read(chapter)[name]]

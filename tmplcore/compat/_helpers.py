@@ -133,7 +133,7 @@ def global_variables_initializer() -> Operation:
 
 def local_variables_initializer() -> Operation:
     """Return an op that does nothing: a variable has its value as soon as it is made."""
-    return variables_initializer(local_variables(), name="init_1" if False else "init")
+    return variables_initializer(local_variables())
 
 
 def assign(ref: Variable, value: Any, validate_shape: bool | None = None, use_locking: bool | None = None) -> Any:

@@ -6,12 +6,12 @@ name is taken all the same, so that what is made afterwards is called what it is
 
 from __future__ import annotations
 
-from typing import Any, Final, final
+from typing import Any, final
 
 import numpy as np
 
 from tmplcore.arrays import to_numpy
-from tmplcore.dtypes import DType, as_dtype, float32, float64, int32, int64, string
+from tmplcore.dtypes import DType, as_dtype, float32, string
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
 from tmplcore.initializers import RandomNormal, RandomUniform, TruncatedNormal
@@ -116,9 +116,6 @@ def take_name(name: str) -> str:
     return new_prefix(current_frame(), name)[:-1]
 
 
-_PYTHON_TYPES: Final[dict[type, DType]] = {np.dtype(np.float64).type: float32, np.dtype(np.int64).type: int32}
-
-
 def _array(value: Any, dtype: Any = None) -> tuple[np.ndarray, DType]:
     """Read a value as TensorFlow reads it: Python's floats are float32 and its ints int32, arrays keep their type."""
     wanted = None if dtype is None else as_dtype(dtype).base_dtype
@@ -145,7 +142,7 @@ def _of_python(value: Any, wanted: DType | None) -> np.ndarray:
     elif array.dtype.hasobject:
         raise InvalidTypeError(f"Failed to convert elements of {value!r} to Tensor. Consider casting elements.")
     if wanted is not None:
-        unsuited = array.dtype.kind == "f" and wanted.is_integer or array.dtype.kind == "O" and wanted is not string
+        unsuited = (array.dtype.kind == "f" and wanted.is_integer) or (array.dtype.kind == "O" and wanted is not string)
         if unsuited:
             raise InvalidTypeError(f"Expected {wanted.name}, but got {value!r} of type {type(value).__name__!r}.")
         return array
@@ -168,7 +165,9 @@ def _made(value: np.ndarray, dtype: DType, name: str) -> Tensor:
     return Tensor(value, dtype, take_name(name), get_default_store())
 
 
-def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", verify_shape: bool = False) -> Tensor:
+def constant(
+    value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", verify_shape: bool = False
+) -> Tensor:
     """Return a value that does not change.
 
     Args:
@@ -184,7 +183,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
     """
     array, of = _array(value, dtype)
     if shape is not None:
-        dims = tuple(as_shape(shape).as_list())
+        dims = _dims(shape)
         if dims != array.shape:
             if verify_shape:
                 raise InvalidTypeError(f"Expected Tensor's shape: {dims}, got {array.shape}.")
@@ -192,7 +191,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
     return _made(array, of, name)
 
 
-def _filled(array: np.ndarray, dims: tuple[Any, ...]) -> np.ndarray:
+def _filled(array: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
     size = int(np.prod(dims, dtype=np.int64))
     if array.size > size or (array.size == 0 and size):
         raise InvalidArgumentError(
@@ -236,18 +235,24 @@ def identity(input: Any, name: str | None = None) -> Tensor:
     return _made(array, dtype, name or "Identity")
 
 
+def _dims(shape: Any) -> tuple[int, ...]:
+    """Return a shape that must be fully known as plain ints."""
+    known = as_shape(shape)
+    known.assert_is_fully_defined()
+    return tuple(int(size) for size in known.as_list() if size is not None)
+
+
 def zeros(shape: Any, dtype: Any = float32, name: str | None = None) -> Tensor:
     """Return zeros; False for bool, empty text for strings."""
     of = as_dtype(dtype).base_dtype
-    dims = tuple(as_shape(shape).as_list())
-    value = np.full(dims, b"", object) if of is string else np.zeros(dims, of.dtype)
+    value: Any = np.full(_dims(shape), b"", np.dtype(object)) if of is string else np.zeros(_dims(shape), of.dtype)
     return _made(value, of, name or "zeros")
 
 
 def ones(shape: Any, dtype: Any = float32, name: str | None = None) -> Tensor:
     """Return ones."""
     of = as_dtype(dtype).base_dtype
-    return _made(np.ones(tuple(as_shape(shape).as_list()), of.dtype), of, name or "ones")
+    return _made(np.ones(_dims(shape), of.dtype), of, name or "ones")
 
 
 def zeros_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Tensor:
@@ -265,7 +270,7 @@ def ones_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize:
 def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
     """Return a tensor of one number."""
     array, of = _array(value)
-    return _made(np.full(tuple(as_shape(dims).as_list()), array, of.dtype), of, name or "Fill")
+    return _made(np.full(_dims(dims), array, of.dtype), of, name or "Fill")
 
 
 def _drawn(initializer: Any, shape: Any, dtype: Any, name: str) -> Tensor:
@@ -277,21 +282,36 @@ def _drawn(initializer: Any, shape: Any, dtype: Any, name: str) -> Tensor:
 
 
 def random_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None, name: str | None = None
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = float32,
+    seed: int | None = None,
+    name: str | None = None,
 ) -> Tensor:
     """Return normal random numbers, which depend on the store's seed (or `seed`) and the op name alone."""
     return _drawn(RandomNormal(mean, stddev, seed), shape, dtype, name or "random_normal")
 
 
 def truncated_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None, name: str | None = None
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = float32,
+    seed: int | None = None,
+    name: str | None = None,
 ) -> Tensor:
     """Return normal random numbers of which none is more than two deviations off; see `random_normal`."""
     return _drawn(TruncatedNormal(mean, stddev, seed), shape, dtype, name or "truncated_normal")
 
 
 def random_uniform(
-    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = float32, seed: int | None = None, name: str | None = None
+    shape: Any,
+    minval: Any = 0,
+    maxval: Any = None,
+    dtype: Any = float32,
+    seed: int | None = None,
+    name: str | None = None,
 ) -> Tensor:
     """Return uniform random numbers from `minval` up to, not including, `maxval` (1 for floats); see `random_normal`.
 
