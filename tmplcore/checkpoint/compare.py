@@ -88,9 +88,7 @@ def diff(
 
 @final
 class _Comparison:
-    def __init__(
-        self, values: bool, tolerance: float, relative: float, progress: Callable[[int], None] | None
-    ) -> None:
+    def __init__(self, values: bool, tolerance: float, relative: float, progress: Callable[[int], None] | None) -> None:
         self.values = values
         self.tolerance, self.relative = tolerance, relative
         self.tolerant = tolerance > 0 or relative > 0
@@ -184,4 +182,3 @@ class _Comparison:
 
 def _info(variable: LazyVariable) -> VariableInfo:
     return VariableInfo(variable.name, variable.shape, str(variable.dtype))
-

@@ -116,11 +116,21 @@ class Restoring:
             return next_getter(name, **kwargs)
         wanted = _wanted(kwargs)
         if old is None:
-            entry = RestoreEntry(new, None, wanted.shape, str(wanted.dtype), None, None, None, "", "not in the checkpoint")
+            entry = RestoreEntry(
+                new, None, wanted.shape, str(wanted.dtype), None, None, None, "", "not in the checkpoint"
+            )
             return self._without("missing", self._missing(new), entry, next_getter, name, kwargs)
         source = self._reader[old]
         entry = RestoreEntry(
-            new, old, wanted.shape or source.shape, str(wanted.dtype), source.shape, str(source.dtype), rule, "restore", ""
+            new,
+            old,
+            wanted.shape or source.shape,
+            str(wanted.dtype),
+            source.shape,
+            str(source.dtype),
+            rule,
+            "restore",
+            "",
         )
         if problem := self._problem(source, wanted):
             entry = entry._replace(reason=problem)
@@ -176,7 +186,7 @@ class Restoring:
                 )
         return RestoreReport(
             path=str(self._reader.path),
-            **{kind: tuple(entries) for kind, entries in kinds.items()},  # type: ignore[arg-type]
+            **{kind: tuple(entries) for kind, entries in kinds.items()},
             unexpected=tuple(unexpected),
             excluded=tuple(excluded),
             unused_rules=self._rules.unused(self._reader),
@@ -213,7 +223,7 @@ def _wanted(kwargs: Mapping[str, Any]) -> _Wanted:
         constant = as_constant(initializer)
         return _Wanted(constant.shape, np.dtype(constant.dtype.as_numpy_dtype), True)
     shape = as_shape(kwargs.get("shape"))
-    sizes = tuple(int(size) for size in shape) if shape.is_fully_defined() else None
+    sizes = tuple(size or 0 for size in shape.as_list()) if shape.is_fully_defined() else None
     return _Wanted(sizes, np.dtype(as_dtype(kwargs["dtype"]).base_dtype.as_numpy_dtype), False)
 
 

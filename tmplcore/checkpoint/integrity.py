@@ -64,7 +64,9 @@ def verify(
             names = [name for name in reader if chosen(name)]
             if sample is not None:
                 names = _sampled(reader, names, sample)
-            damaged = [Damage(None, "refers to a file that is not there", str(f)) for f in reader.files if not _there(f)]
+            damaged = [
+                Damage(None, "refers to a file that is not there", str(f)) for f in reader.files if not _there(f)
+            ]
             # All names at once, not as a list: then a format can take the way that checks the whole file.
             damaged += reader.verify(None if len(names) == len(reader) else names, jobs=jobs, progress=progress)
             return VerifyReport(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any, Final, Self, TypeVar, final
 import numpy as np
 
 from tmplcore.checkpoint import retention
+from tmplcore.checkpoint.catalog import Catalog, warn
 from tmplcore.checkpoint.commit import clean, discard, exists, leftovers, trash
 from tmplcore.checkpoint.files import (
     checked_step,
@@ -27,19 +26,18 @@ from tmplcore.checkpoint.files import (
     write,
     writer_for,
 )
-from tmplcore.checkpoint.getter import Restoring, restoring
 from tmplcore.checkpoint.format import Metadata, Reader, WriteOptions
+from tmplcore.checkpoint.getter import Restoring, restoring
 from tmplcore.checkpoint.integrity import verify
 from tmplcore.checkpoint.lock import DirectoryLock
 from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.planning import plan
-from tmplcore.checkpoint.pruning import decide, needed_by, with_tags
-from tmplcore.checkpoint.references import Reference
+from tmplcore.checkpoint.pruning import decide, needed_by
 from tmplcore.checkpoint.reports import CheckpointInfo, PruneReport, RestoreReport, VerifyReport
 from tmplcore.checkpoint.retention import KeepBest, KeepRule
 from tmplcore.checkpoint.snapshots import Pool, Variables, Worker
 from tmplcore.checkpoint.state import State, state_of
-from tmplcore.checkpoint.steps import Found, StepNames, Steps
+from tmplcore.checkpoint.steps import StepNames, Steps
 from tmplcore.checkpoint.tags import Tags, check_tag
 from tmplcore.checkpoint.transfer import restore
 from tmplcore.errors import (
@@ -110,11 +108,15 @@ class CheckpointManager:
         self._format = format
         self._durable = durable
         self._compression = {"*": compression} if isinstance(compression, str) else dict(compression or {})
-        self._best = None if best is None else KeepBest.parse(best)
         suffix = ".h5" if format is None else default_registry().format(format).suffixes[0]
-        self._steps = Steps(self.directory, StepNames(prefix, suffix))
-        self._lock = DirectoryLock(self.directory, f".{prefix}.lock", lock_timeout)
         self._tags = Tags(self.directory, prefix)
+        measures = [*([] if best is None else [KeepBest.parse(best)]), *self.keep]
+        self._catalog = Catalog(
+            Steps(self.directory, StepNames(prefix, suffix)),
+            self._tags,
+            [rule for rule in measures if isinstance(rule, KeepBest)],
+        )
+        self._lock = DirectoryLock(self.directory, f".{prefix}.lock", lock_timeout)
         self._pool = Pool()
         self._worker = Worker()
         self._parent: int | None = None
@@ -242,14 +244,14 @@ class CheckpointManager:
 
     def path(self, step: int) -> Path:
         """Return where the checkpoint of a step is, or would be."""
-        return self._steps.paths().get(step) or self.directory / self._steps.names.name(step)
+        return self._catalog.path(step)
 
     def list(self) -> list[CheckpointInfo]:
         """Return all checkpoints by rising step, also damaged, foreign and half-written ones, and what keeps them."""
         self._worker.check()
-        decisions = decide(self._all(), self.keep)
+        decisions = decide(self._catalog.all(), self.keep)
         infos = [replace(decision.info, kept_by=decision.reasons if decision.keep else ()) for decision in decisions]
-        return sorted([*infos, *self._steps.temporary()], key=lambda info: (info.step, info.state == "temporary"))
+        return sorted([*infos, *self._catalog.temporary()], key=lambda info: (info.step, info.state == "temporary"))
 
     def latest(self, *, deep: bool = False) -> CheckpointInfo | None:
         """Return the newest valid checkpoint; None if there is none. A damaged one is skipped with a warning.
@@ -258,17 +260,7 @@ class CheckpointManager:
             deep: Check every content hash, not the structure alone; this reads the whole file.
         """
         self._worker.check()
-        for found in self._steps.newest_first():
-            info = found.info
-            if info.state == "ok" and deep:
-                report = verify(info.path)
-                if not report.ok:
-                    info = replace(info, state="damaged", problem=report.damaged[0].problem)
-            if info.state == "ok":
-                return with_tags([found], self._tags.read())[0].info
-            if info.state == "damaged":
-                _warn(f"{info.path} is damaged and was skipped: {info.problem}")
-        return None
+        return self._catalog.latest(deep=deep)
 
     def best(self, metric: str | None = None, mode: str | None = None) -> CheckpointInfo | None:
         """Return the best valid checkpoint, the later of equal ones; None if none has the metric.
@@ -282,13 +274,7 @@ class CheckpointManager:
     def ranked(self, metric: str | None = None, mode: str | None = None) -> Sequence[CheckpointInfo]:
         """Return the valid checkpoints that have a metric, the best first; arguments as for `best`."""
         self._worker.check()
-        rules = (*self.keep, *((self._best,) if self._best else ()))
-        known = {rule.metric: rule.mode for rule in rules if isinstance(rule, KeepBest)}
-        if metric is None:
-            default = self._best or next((rule for rule in self.keep if isinstance(rule, KeepBest)), KeepBest("loss"))
-            metric = default.metric
-        chosen = KeepBest(metric, mode or known.get(metric, "min"))
-        return retention.best_of([found.info for found in self._all()], chosen.metric, chosen.mode)
+        return self._catalog.ranked(metric, mode)
 
     def resolve(self, reference: str | int = "latest") -> CheckpointInfo:
         """Return the checkpoint that a word or a step means.
@@ -296,23 +282,12 @@ class CheckpointManager:
         Raises:
             CheckpointNotFoundError: There is none.
         """
-        wanted = Reference.parse(reference)
-        if wanted.kind == "latest" and not wanted.back and (newest := self.latest()) is not None:
-            return newest
-        everything = self._all()
-        infos = [found.info for found in everything]
-        valid = [info for info in reversed(infos) if info.state == "ok"]
-        if wanted.kind == "best":
-            ranking: Sequence[CheckpointInfo] = self.ranked()
-        elif wanted.kind == "latest":
-            ranking = valid
-        else:
-            step = wanted.step if wanted.tag is None else self._tags.read().get(wanted.tag)
-            named = [info for info in infos if info.step == step]
-            ranking = [*named, *(info for info in valid if step is not None and info.step < step)] if named else ()
-        if wanted.back < len(ranking):
-            return ranking[wanted.back]
-        raise self._not_found(reference, wanted, infos)
+        self._worker.check()
+        return self._catalog.resolve(reference)
+
+    def tags(self) -> dict[str, int]:
+        """Return every tag and the step that it points at."""
+        return self._tags.read()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -321,7 +296,9 @@ class CheckpointManager:
         self._worker.wait()
         return self._attempt(reference, lambda info: open_checkpoint(info.path))
 
-    def load(self, reference: str | int = "latest", include: str | Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    def load(
+        self, reference: str | int = "latest", include: str | Iterable[str] | None = None
+    ) -> dict[str, np.ndarray]:
         """Read a checkpoint into new arrays; see `tmplcore.checkpoint.load`."""
         self._worker.wait()
         return self._attempt(reference, lambda info: load(info.path, include))
@@ -393,10 +370,6 @@ class CheckpointManager:
         with self._lock.held():
             self._tags.remove(name)
 
-    def tags(self) -> dict[str, int]:
-        """Return every tag and the step that it points at."""
-        return self._tags.read()
-
     def prune(self, keep: KeepRule | Iterable[KeepRule] | None = None, *, dry_run: bool = False) -> PruneReport:
         """Delete what the rules do not keep, and what crashed processes left behind.
 
@@ -414,7 +387,7 @@ class CheckpointManager:
         rules = self.keep if keep is None else retention.as_rules(keep)
         if dry_run:
             gone = tuple(leftover.path for leftover in leftovers(self.directory) if leftover.abandoned())
-            return PruneReport(tuple(decide(self._all(), rules)), gone, dry_run=True)
+            return PruneReport(tuple(decide(self._catalog.all(), rules)), gone, dry_run=True)
         if not self.directory.is_dir():
             return PruneReport(())
         return self._prune(rules)
@@ -433,7 +406,7 @@ class CheckpointManager:
         self._worker.wait()
         with self._lock.held():
             info = self.resolve(reference)
-            everything = self._all()
+            everything = self._catalog.all()
             info = next(found.info for found in everything if found.info.step == info.step)
             if holders := needed_by(everything).get(info.step):
                 raise ProtectedError(
@@ -454,7 +427,7 @@ class CheckpointManager:
         discard(aside)
         return info
 
-    def clean(self) -> list[Path]:
+    def clean(self) -> Sequence[Path]:
         """Delete what crashed processes left behind; return what it was."""
         return clean(self.directory)
 
@@ -462,7 +435,7 @@ class CheckpointManager:
 
     def _prepared(
         self, step: Any, names: str | Iterable[str], source: Any, overwrite: bool
-    ) -> tuple[int, list[str], State]:
+    ) -> tuple[int, Sequence[str], State]:
         number = checked_step(step)
         if number is None:
             raise InvalidArgumentError("a checkpoint in a directory needs a step", hint="manager.save(100, model)")
@@ -471,9 +444,9 @@ class CheckpointManager:
         if not overwrite and os.path.lexists(path):
             raise exists(path)
         state = state_of(source)
-        newest = max(self._steps.paths(), default=-1)
+        newest = max(self._catalog.steps.paths(), default=-1)
         if number < newest:
-            _warn(f"step {number} is saved after step {newest}, which stays the latest; rm what is of another run")
+            warn(f"step {number} is saved after step {newest}, which stays the latest; rm what is of another run")
         return number, chosen, state
 
     def _write(
@@ -507,10 +480,10 @@ class CheckpointManager:
         aside = []
         with self._lock.held():
             gone = clean(self.directory)
-            everything = self._all()
+            everything = self._catalog.all()
             decisions = decide(everything, rules, () if just_saved is None else (just_saved,))
             for decision, found in zip(decisions, everything, strict=True):
-                if decision.keep or self._steps.look(found.info.step, found.info.path) is None:
+                if decision.keep or self._catalog.steps.look(found.info.step, found.info.path) is None:
                     continue
                 self._lock.refresh()
                 with contextlib.suppress(FileNotFoundError):
@@ -521,9 +494,6 @@ class CheckpointManager:
         for path in aside:  # outside the lock: freeing large files takes time
             discard(path)
         return PruneReport(tuple(decisions), tuple(gone))
-
-    def _all(self) -> list[Found]:
-        return with_tags(self._steps.all(), self._tags.read())
 
     def _attempt(self, reference: str | int, use: Callable[[CheckpointInfo], T]) -> T:
         """Use a checkpoint; if it was pruned between being found and being opened, find again."""
@@ -542,7 +512,7 @@ class CheckpointManager:
         def candidate(_: object = None) -> CheckpointInfo:
             if not bad:
                 return self.resolve("latest")
-            for found in self._steps.newest_first():
+            for found in self._catalog.steps.newest_first():
                 if found.info.state == "ok" and found.info.step not in bad:
                     return found.info
             raise next(iter(bad.values()))
@@ -558,35 +528,4 @@ class CheckpointManager:
                     raise
             except DamagedError as error:
                 bad[info.step] = error
-                _warn(f"step {info.step} is damaged, so an earlier one is restored: {error}")
-
-    def _not_found(
-        self, reference: str | int, wanted: Reference, infos: Sequence[CheckpointInfo]
-    ) -> CheckpointNotFoundError:
-        where = str(self.directory)
-        valid = [info for info in infos if info.state == "ok"]
-        if not infos:
-            return CheckpointNotFoundError(
-                f"there is no checkpoint {str(reference)!r}: {where!r} holds none", hint="save one first"
-            )
-        if wanted.kind == "best" and not self.ranked():
-            metrics = sorted({metric for info in valid for metric in info.metrics})
-            hint = f"there are {', '.join(metrics)}: best='{metrics[0]}:min'" if metrics else "save with metrics="
-            return CheckpointNotFoundError(f"no checkpoint in {where!r} has the metric to be best by", hint=hint)
-        if wanted.back:
-            return CheckpointNotFoundError(
-                f"there is no checkpoint {str(reference)!r}: {where!r} holds {len(valid)} valid ones"
-            )
-        names = ["latest", "best", *self._tags.read(), *(str(info.step) for info in reversed(infos))]
-        near = difflib.get_close_matches(str(reference), names, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"the steps are {_listed(infos)}"
-        return CheckpointNotFoundError(f"there is no checkpoint {str(reference)!r} in {where!r}", hint=hint)
-
-
-def _listed(infos: Sequence[CheckpointInfo]) -> str:
-    steps = [str(info.step) for info in infos]
-    return ", ".join(steps if len(steps) <= 6 else [*steps[:2], "…", *steps[-3:]])
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=3)
+                warn(f"step {info.step} is damaged, so an earlier one is restored: {error}")

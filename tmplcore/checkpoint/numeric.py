@@ -109,7 +109,7 @@ def _ordered(a: np.ndarray) -> np.ndarray:
 
 
 def _integer_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return |a - b| of integers without overflow: modulo 2^64 the difference of the larger and the smaller is right."""
+    """Return |a - b| of integers; modulo 2^64 the larger minus the smaller is right, whatever overflows."""
     x, y = a.astype(np.uint64), b.astype(np.uint64)
     return np.where(a > b, x - y, y - x)
 

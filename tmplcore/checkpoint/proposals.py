@@ -33,11 +33,11 @@ def propose_renames(report: RestoreReport) -> tuple[RenameProposal, ...]:
         >>> from pathlib import Path
         >>> from tmplcore import checkpoint
         >>> path = Path(tempfile.mkdtemp()) / "old.h5"
-        >>> checkpoint.save(path, {"net/fc1/weights": np.ones((4, 3)), "net/fc1/biases": np.ones(3)})
-        >>> model = {"model/fc1/kernel": np.ones((4, 3)), "model/fc1/bias": np.ones(3)}
+        >>> layers = ("fc1", "fc2")
+        >>> checkpoint.save(path, {f"net/{n}/weights": np.ones((4, 3)) for n in layers})
+        >>> model = {f"model/{n}/kernel": np.ones((4, 3)) for n in layers}
         >>> for proposal in checkpoint.propose_renames(checkpoint.plan(path, model)):
         ...     print(proposal.rule)
-        net/*/biases=model/*/bias
         net/*/weights=model/*/kernel
     """
     wanted = {entry.name: entry.shape for entry in report.missing}
@@ -70,7 +70,7 @@ def _best_pattern(
     best: tuple[tuple[float, ...], RenameProposal] | None = None
     for left, right in sorted(rules):
         rule = RenameRules([(left, right)])
-        matches = []
+        matches: list[tuple[str, str]] = []
         for old, shape in offered.items():
             new = rule(old)
             if new == old:

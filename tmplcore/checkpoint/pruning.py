@@ -19,9 +19,7 @@ def with_tags(found: Sequence[Found], tags: Mapping[str, int]) -> list[Found]:
     for tag, step in sorted(tags.items()):
         pointing.setdefault(step, []).append(tag)
     return [
-        replace(one, info=replace(one.info, tags=tuple(pointing[one.info.step])))
-        if one.info.step in pointing
-        else one
+        replace(one, info=replace(one.info, tags=tuple(pointing[one.info.step]))) if one.info.step in pointing else one
         for one in found
     ]
 

@@ -122,7 +122,7 @@ class KeepBest(KeepRule):
         metric, *rest = text.split(":")
         if not metric or len(rest) > 2 or (len(rest) == 2 and not rest[1].isdecimal()):
             raise InvalidArgumentError(f"{text!r} does not name a best checkpoint", hint="loss:min:3, or accuracy:max")
-        return cls(metric, *rest[:1], **({"count": int(rest[1])} if len(rest) == 2 else {}))
+        return cls(metric, rest[0] if rest else "min", int(rest[1]) if len(rest) == 2 else 1)
 
     def keeps(self, checkpoints: Sequence[CheckpointInfo], now: float) -> Mapping[int, str]:
         """Return the best steps."""
@@ -239,9 +239,7 @@ def as_rules(keep: KeepRule | Iterable[KeepRule] | None) -> tuple[KeepRule, ...]
     return rules
 
 
-def kept_by(
-    rules: Sequence[KeepRule], checkpoints: Iterable[CheckpointInfo], now: float
-) -> dict[int, tuple[str, ...]]:
+def kept_by(rules: Sequence[KeepRule], checkpoints: Iterable[CheckpointInfo], now: float) -> dict[int, tuple[str, ...]]:
     """Return which steps the rules keep, and every reason.
 
     Damaged, temporary and foreign checkpoints count for no rule: keeping five means five that can be restored.
@@ -274,9 +272,7 @@ def kept_by(
 def best_of(checkpoints: Iterable[CheckpointInfo], metric: str, mode: str) -> list[CheckpointInfo]:
     """Return the checkpoints that have a metric, the best first; of equal ones the later first."""
     measured = [
-        info
-        for info in checkpoints
-        if info.state == "ok" and not math.isnan(info.metrics.get(metric, math.nan))
+        info for info in checkpoints if info.state == "ok" and not math.isnan(info.metrics.get(metric, math.nan))
     ]
     sign = 1.0 if mode == "min" else -1.0
     return sorted(measured, key=lambda info: (sign * info.metrics[metric], -info.step))

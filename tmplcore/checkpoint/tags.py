@@ -84,7 +84,9 @@ class Tags:
             return
         if os.path.lexists(path) and not (force and found is not None and found[0] == self.prefix):
             where = "is something else" if found is None else f"points at {found[0]} {found[1]}"
-            raise ExistsError(f"the tag {name!r} exists and {where}", hint="choose another name, or say force to move it")
+            raise ExistsError(
+                f"the tag {name!r} exists and {where}", hint="choose another name, or say force to move it"
+            )
         replace_text(path, json.dumps({"prefix": self.prefix, "step": step}) + "\n")
 
     def remove(self, name: str) -> None:
