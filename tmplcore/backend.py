@@ -9,6 +9,7 @@ nothing else, so it must cost an attribute look-up. All else about a variable be
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +36,17 @@ class VariableSpec:
     shape: tuple[int, ...] | None
     dtype: np.dtype[Any]
     trainable: bool
+
+    @property
+    def size(self) -> int:
+        """The number of elements.
+
+        Raises:
+            ValueError: The shape is unknown.
+        """
+        if self.shape is None:
+            raise ValueError(f"{self.name}: the shape is unknown")
+        return math.prod(self.shape)
 
 
 class Cell(Protocol):

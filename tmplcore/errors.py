@@ -38,6 +38,7 @@ What to do about an error is in its `hint`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 __all__ = [
@@ -188,7 +189,22 @@ class UnreadableError(CheckpointError):
 
 
 class DamagedError(UnreadableError):
-    """A checkpoint's bytes are not what was written."""
+    """A checkpoint's bytes are not what was written.
+
+    Attributes:
+        damage: What is damaged, as `tmplcore.checkpoint.format.Damage`, where it is known by the piece.
+        overwritten: The names of target arrays that a failed read may have changed already.
+    """
+
+    damage: Sequence[Any]
+    overwritten: Sequence[str]
+
+    def __init__(
+        self, message: str = "", *, hint: str = "", damage: Sequence[Any] = (), overwritten: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.damage = tuple(damage)
+        self.overwritten = tuple(overwritten)
 
 
 class UntrustedError(UnreadableError):

@@ -254,6 +254,20 @@ class Format(ABC):
             UntrustedError: It asks for what no checkpoint needs.
         """
 
+    def open_damaged(self, path: Path) -> Reader:
+        """Open a checkpoint as far as it can be understood, for `verify` and to salvage what is intact.
+
+        Variables whose bytes are missing are listed like the others; `Reader.verify` reports them and reading one
+        raises `DamagedError`. A format whose structure cannot be half right opens it like any other.
+
+        Raises:
+            CheckpointNotFoundError: There is nothing at `path`.
+            UnreadableError: It is not of this format.
+            DamagedError: Not even the list of variables can be read.
+            UntrustedError: It asks for what no checkpoint needs.
+        """
+        return self.open(path)
+
     def write(
         self,
         path: Path,

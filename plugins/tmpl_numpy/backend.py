@@ -1,0 +1,85 @@
+"""The backend that keeps variables as NumPy arrays in memory."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from tmplcore.arrays import to_numpy
+from tmplcore.backend import Backend, Cell, InitialValue, VariableSpec
+from tmplcore.errors import BackendError
+
+__all__ = ["NumpyBackend"]
+
+# Above this size a value is asked for in blocks, so that making it needs little more than its own memory.
+_WHOLE = 1 << 20
+
+
+class _Cell:
+    __slots__ = ("value",)
+
+    value: np.ndarray
+
+    def __init__(self, value: np.ndarray) -> None:
+        self.value = value
+
+
+@final
+class NumpyBackend(Backend):
+    """Arrays in memory. `variable.value` is the `numpy.ndarray` itself, so in-place updates are seen.
+
+    Example:
+        >>> from tmplcore.backend import VariableSpec
+        >>> from tmplcore.testing.backend import Given
+        >>> backend = NumpyBackend()
+        >>> spec = VariableSpec("w", (3,), np.dtype("float32"), trainable=True)
+        >>> cell = backend.create(spec, Given([1, 2, 3]))
+        >>> cell.value += 1
+        >>> backend.numpy(spec, cell)
+        array([2., 3., 4.], dtype=float32)
+    """
+
+    name: ClassVar[str] = "numpy"
+    sliced: ClassVar[bool] = True
+
+    def create(self, spec: VariableSpec, initial: InitialValue) -> Cell:
+        """Make an array of the variable's own; a large one is filled block by block."""
+        dtype = spec.dtype
+        if spec.shape is None or dtype.hasobject or spec.size * dtype.itemsize <= _WHOLE:
+            given = initial.array()
+            value = to_numpy(given, dtype)
+            if spec.shape is not None and value.shape != spec.shape:
+                raise BackendError(f"{spec.name}: the initial value has shape {value.shape}, not {spec.shape}")
+            # Not another's memory: a later `w += 1` must not reach the array that the user gave.
+            return _Cell(np.array(value, order="C"))
+        value = np.empty(spec.shape, dtype)
+        flat, start = value.reshape(-1), 0
+        for block in initial.blocks():
+            piece = to_numpy(block)
+            flat[start : start + piece.size] = piece.reshape(-1)
+            start += piece.size
+        if start != flat.size:
+            raise BackendError(f"{spec.name}: the initial value has {start} elements, not {flat.size}")
+        return _Cell(value)
+
+    def assign(self, spec: VariableSpec, cell: Cell, value: Any) -> None:
+        """Overwrite the array in place; a variable of unknown shape gets a new array if the shape changes."""
+        array = to_numpy(value, spec.dtype)
+        if array.shape == cell.value.shape:
+            cell.value[...] = array
+        elif spec.shape is None:
+            cell.value = np.array(array, order="C")
+        else:
+            raise BackendError(f"{spec.name}: a value of shape {array.shape} was assigned to shape {spec.shape}")
+
+    def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
+        """Return the array itself."""
+        return np.asarray(cell.value)
+
+    def delete(self, spec: VariableSpec, cell: Cell) -> None:
+        """Do nothing: the memory goes with the last reference."""
+
+    def write_slice(self, spec: VariableSpec, cell: Cell, index: Any, value: Any) -> None:
+        """Do `array[index] = value` in place."""
+        cell.value[index] = to_numpy(value, spec.dtype)
