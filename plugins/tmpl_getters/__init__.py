@@ -50,7 +50,7 @@ def tmplcore_getters() -> Sequence[GetterPlugin]:
         GetterPlugin(
             name=name,
             summary=summary,
-            factory=f"tmpl_getters.{name}:{name.capitalize()}",
+            factory=f"tmpl_getters.{name}:{'from_options' if name == 'override' else name.capitalize()}",
             options=f"tmpl_getters.options:{name.capitalize()}Options",
         )
         for name, summary in _SUMMARIES.items()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, is_jax_array, is_torch_array
 
-__all__ = ["as_array", "assign", "astype", "detached", "is_floating", "is_variable", "shards", "trains"]
+__all__ = ["as_array", "assign", "astype", "detached", "is_floating", "is_variable", "joined", "shards", "trains"]
 
 
 def is_variable(value: Any) -> bool:
@@ -33,6 +34,13 @@ def as_array(value: Any) -> Any:
     if hasattr(value, "as_tensor"):
         return value.as_tensor()
     return value.value if hasattr(value, "assign") else value
+
+
+def joined(parts: Sequence[Any], shape: Sequence[int]) -> Any:
+    """Return the partitions of a variable of that shape as one native array."""
+    arrays = [as_array(part) for part in parts]
+    axis = next((axis for axis, length in enumerate(shape) if arrays[0].shape[axis] != length), 0)
+    return array_namespace(*arrays).concat(arrays, axis=axis)
 
 
 def detached(value: Any) -> Any:

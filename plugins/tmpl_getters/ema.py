@@ -10,7 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 import tmplcore
-from tmpl_getters.arrays import detached, is_floating, shards
+from tmpl_getters.arrays import detached, is_floating, joined, shards
 from tmpl_getters.getter import Flag, Getter, NextGetter
 from tmpl_getters.pairs import PerStore
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError
@@ -27,13 +27,13 @@ class Ema(Getter):
     The average of `model/w` is the variable `model/w/ExponentialMovingAverage`: not trainable, starting as the
     variable's value, in checkpoints like any other, and of the name that TensorFlow gives it. `update` moves it,
 
-        average ← average − (1 − decay) · (average − variable)
+        average ← average - (1 - decay) · (average - variable)
 
-    computed as `tf.train.ExponentialMovingAverage` does, bit for bit (`1 − decay` in float32, the rest in the type of
+    computed as `tf.train.ExponentialMovingAverage` does, bit for bit (`1 - decay` in float32, the rest in the type of
     the variable). With `num_updates` the decay is `min(decay, (1 + num_updates) / (10 + num_updates))`.
 
     Args:
-        decay: Between 0 and 1; close to 1 averages over about `1 / (1 − decay)` updates.
+        decay: Between 0 and 1; close to 1 averages over about `1 / (1 - decay)` updates.
         num_updates: The number of updates so far, which makes averages move faster at first: a number, a variable
             (the global step), or a function. `update` takes it too.
         enabled: Whether variables get averages outside of `with getter.on():`.
@@ -91,7 +91,7 @@ class Ema(Getter):
         averages = [self._average(next_getter, name, variable, pairs) for variable in variables]
         if not self._reading:
             return value
-        return averages[0] if variables[0] is value else value.joined(averages)
+        return averages[0] if variables[0] is value else joined(averages, value.shape)
 
     def _average(self, next_getter: NextGetter, name: str, variable: Any, pairs: dict[str, tuple[Any, Any]]) -> Any:
         key = variable.op.name

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tmpl_getters.compose import matcher
+from tmplcore import initializers, regularizers
 
 __all__ = ["CastOptions", "EmaOptions", "FreezeOptions", "LoraOptions", "OverrideOptions", "RenameOptions"]
 
@@ -61,11 +62,71 @@ class LoraOptions(_Options):
     """Names of kernels that get a correction: globs, or regular expressions after `re:`."""
 
 
+class _Choice(BaseModel):
+    """A thing of the library by name, with its arguments; a bare name stands for one without arguments."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        self.make()
+        return self
+
+    def make(self) -> Any:
+        """Make it."""
+        factory = self._factories().get(self.name)
+        if factory is None:
+            raise ValueError(f"there is no {self.name!r}; there are {', '.join(sorted(self._factories()))}")
+        try:
+            return factory(**(self.model_extra or {}))
+        except TypeError as error:
+            raise ValueError(f"{self.name}: {error}") from error
+
+    @classmethod
+    def _factories(cls) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class InitializerChoice(_Choice):
+    """An initializer: `zeros`, `random_normal`, …"""
+
+    @classmethod
+    def _factories(cls) -> dict[str, Any]:
+        end = "_initializer"
+        return {name.removesuffix(end): getattr(initializers, name) for name in initializers.__all__ if name.endswith(end)}
+
+
+class RegularizerChoice(_Choice):
+    """A regularizer: `l1`, `l2`, …"""
+
+    @classmethod
+    def _factories(cls) -> dict[str, Any]:
+        end = "_regularizer"
+        return {name.removesuffix(end): getattr(regularizers, name) for name in regularizers.__all__ if name.endswith(end)}
+
+
 class OverrideOptions(_Options):
     """Options of `override`."""
 
     trainable: bool | None = None
     """Whether variables train."""
+    dtype: str | None = None
+    """Their type: `float32`, `bfloat16`, …"""
+    collections: list[str] | None = None
+    """The collections that they are put into."""
+    initializer: InitializerChoice | None = None
+    """What they start as: `"zeros"`, or `{ name = "random_normal", stddev = 0.02 }`."""
+    regularizer: RegularizerChoice | None = None
+    """What is added to the loss: `{ name = "l2", scale = 1e-4 }`."""
+    only_unset: bool = False
+    """Override only what neither the call nor a scope has set."""
 
 
 class RenameOptions(_Options):

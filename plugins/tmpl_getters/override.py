@@ -8,7 +8,7 @@ from typing import Any, final
 from tmpl_getters.getter import Getter, NextGetter
 from tmplcore.errors import InvalidArgumentError
 
-__all__ = ["Override"]
+__all__ = ["Override", "from_options"]
 
 ARGUMENTS = (
     "aggregation",
@@ -65,3 +65,12 @@ class Override(Getter):
             if not self._only_unset or kwargs.get(argument) is None:
                 kwargs[argument] = value
         return next_getter(name, **kwargs)
+
+
+def from_options(*, only_unset: bool = False, **options: Any) -> Override:
+    """Make the getter that a configuration describes: what is None there is not overridden."""
+    arguments = {name: value for name, value in options.items() if value is not None}
+    for kind in ("initializer", "regularizer"):
+        if kind in arguments:
+            arguments[kind] = arguments[kind].make()
+    return Override(only_unset=only_unset, **arguments)
