@@ -173,7 +173,15 @@ class MissingExtraError(PluginError):
 
 
 class ConfigError(TmplError, ValueError):
-    """A wrong key or value in the configuration."""
+    """A wrong key or value in the configuration.
+
+    Attributes:
+        problems: All that is wrong (`tmplcore.config.Problem`), where there is more than one message's worth.
+    """
+
+    def __init__(self, message: str = "", *, hint: str = "", problems: tuple[Any, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
 
 
 class CheckpointError(TmplError, RuntimeError):

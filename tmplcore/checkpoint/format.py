@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from tmplcore.errors import VariableMissingError
+
 __all__ = ["Box", "Damage", "Format", "LazyVariable", "Metadata", "Reader", "WriteOptions"]
 
 
@@ -171,6 +173,36 @@ class Reader(Mapping[str, LazyVariable], ABC):
     def files(self) -> tuple[Path, ...]:
         """All files that the checkpoint consists of."""
         return (self.path,)
+
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own methods wait for a KeyError; a missing variable is a LookupError with a message that reads well.
+        return isinstance(name, str) and self.get(name) is not None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the variable of that name, or `default`."""
+        try:
+            return self[name]
+        except VariableMissingError:
+            return default
+
+    def read(
+        self, names: Iterable[str] | None = None, *, mapped: bool = False, verify: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Return the named variables (all by default) as arrays, several at a time where the format gains by it.
+
+        Args:
+            names: Which variables, in which order.
+            mapped: Read-only arrays over the mapped file, where the format can: nothing is read until it is used,
+                and the arrays outlive the reader. Others are read. The file must not be changed in place.
+            verify: Check every content hash that the format keeps.
+
+        Raises:
+            DamagedError: A hash does not match, or bytes are missing.
+        """
+        variables = {name: self[name] for name in (self if names is None else names)}
+        numeric = {n: np.empty(v.shape, v.dtype) for n, v in variables.items() if not v.dtype.hasobject}
+        self.read_into(numeric, verify=verify)
+        return {name: numeric[name] if name in numeric else variables[name][...] for name in variables}
 
     def read_into(self, targets: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
         """Fill existing arrays, several at a time where the format gains by it.

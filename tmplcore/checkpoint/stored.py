@@ -118,6 +118,8 @@ class InputFile:
         self.size = status.st_size
 
     def _check(self, offset: int, count: int) -> None:
+        if self._descriptor < 0:
+            raise UnreadableError(f"{self.path}: was closed", hint="read variables while their checkpoint is open")
         if offset < 0 or count < 0 or offset + count > self.size:
             raise DamagedError(
                 f"{self.path}: bytes {offset} to {offset + count} are needed, but the file ends at {self.size}",

@@ -1,0 +1,301 @@
+"""The one place that writes: a command returns a report, and the sink shows it to people or to machines.
+
+People get tables on stdout; `--json` one object, failures included; `--quiet` the ids alone, one a line.
+Warnings, notes, errors and progress go to stderr. rich is imported when there is something to lay out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO, final
+
+from tmplctl.errors import ExitCode, Failure
+from tmplctl.text import clean, utf8
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Mode", "Output", "Report", "Screen", "json_value"]
+
+
+class Mode(Enum):
+    """Who reads."""
+
+    HUMAN = "human"
+    JSON = "json"
+    QUIET = "quiet"
+
+
+class Report(ABC):
+    """What a command has found or done, before anybody has decided how to show it.
+
+    Attributes:
+        schema: The name and version of its JSON object (`list/1`).
+    """
+
+    schema: ClassVar[str]
+
+    @property
+    def exit_code(self) -> int:
+        """What the process ends with: done, unless the answer can be no."""
+        return ExitCode.DONE
+
+    @abstractmethod
+    def data(self) -> Mapping[str, Any]:
+        """Return the JSON object, without `schema`."""
+
+    @abstractmethod
+    def ids(self) -> Iterable[str]:
+        """Return what `--quiet` prints: names or paths, one a line."""
+
+    @abstractmethod
+    def show(self, screen: Screen) -> None:
+        """Lay it out for people."""
+
+
+def json_value(value: Any) -> Any:
+    """Turn a value into what JSON has: NaN and infinities become the strings `NaN`, `Infinity`, `-Infinity`."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, str):
+        return utf8(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "NaN"
+        return float(value) if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {utf8(str(key)): json_value(item) for key, item in value.items()}
+    if isinstance(value, Path):
+        return utf8(str(value))
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, Enum):
+        return json_value(value.value)
+    if isinstance(value, complex):
+        return [json_value(value.real), json_value(value.imag)]
+    if hasattr(value, "tolist"):
+        return json_value(value.tolist())
+    if isinstance(value, Iterable):
+        return [json_value(item) for item in value]
+    return utf8(str(value))
+
+
+@final
+class Screen:
+    """Where a report is laid out for people; collects text, which the sink then writes at once."""
+
+    def __init__(self, width: int, *, colour: bool) -> None:
+        self.width = width
+        self._colour = colour
+        self._parts: list[str] = []
+        self._console: Console | None = None
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        """Add a line as it is, however long."""
+        text = clean(text)
+        if style is None or not self._colour or not text:
+            self._parts.append(text + "\n")
+        else:
+            self.print(self.text(text, style), wrap=False)
+
+    def text(self, text: str, style: str = "") -> Any:
+        """Return text for a cell, in a style."""
+        from rich.text import Text
+
+        return Text(clean(text), style=style)
+
+    def table(
+        self,
+        columns: Sequence[str | tuple[str, str]],
+        rows: Iterable[Sequence[Any]],
+        *,
+        header: bool = True,
+        indent: int = 0,
+    ) -> None:
+        """Add a table. A column is its title, or title and `right`, `fold` or `whole` (never wrapped)."""
+        from rich.padding import Padding
+        from rich.table import Table
+
+        table = Table(
+            box=None,
+            show_header=header,
+            pad_edge=False,
+            padding=(0, 2, 0, 0),
+            header_style="bold",
+            collapse_padding=True,
+        )
+        for column in columns:
+            title, kind = column if isinstance(column, tuple) else (column, "")
+            table.add_column(
+                title,
+                justify="right" if kind == "right" else "left",
+                overflow="fold",
+                no_wrap=kind in ("right", "whole"),
+                min_width=8 if kind == "fold" else None,
+            )
+        for row in rows:
+            table.add_row(*(self.text(cell) if isinstance(cell, str) else cell for cell in row))
+        self.print(Padding(table, (0, 0, 0, indent)) if indent else table)
+
+    def pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Add lines of a label and a value."""
+        pairs = list(pairs)
+        width = max((len(label) for label, _ in pairs), default=0)
+        for label, value in pairs:
+            first, *rest = clean(value).split("\n")
+            self._parts.append(f"{label:<{width}}  {first}".rstrip() + "\n")
+            self._parts += [f"{'':<{width}}  {line}".rstrip() + "\n" for line in rest]
+
+    def print(self, renderable: Any, *, wrap: bool = True) -> None:
+        """Add anything that rich can lay out."""
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(
+                file=open(os.devnull, "w", encoding="utf-8"),  # noqa: PTH123
+                width=self.width,
+                force_terminal=self._colour,
+                no_color=not self._colour,
+                color_system="standard" if self._colour else None,
+                legacy_windows=False,
+                highlight=False,
+                markup=False,
+                emoji=False,
+            )
+        with self._console.capture() as capture:
+            self._console.print(renderable, soft_wrap=not wrap)
+        self._parts.append("".join(line.rstrip(" ") + "\n" for line in capture.get().splitlines()))
+
+    def rendered(self) -> str:
+        """Return all that was added, and forget it."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        if self._console is not None:
+            self._console.file.close()
+            self._console = None
+        return text
+
+
+@final
+class Output:
+    """The sink of one run of `tmplctl`.
+
+    Args:
+        stdout: Where the answer goes.
+        stderr: Where everything else goes.
+        environ: The environment, for `NO_COLOR`, `FORCE_COLOR`, `TERM` and `COLUMNS`.
+    """
+
+    def __init__(
+        self, stdout: TextIO | None = None, stderr: TextIO | None = None, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self.mode = Mode.HUMAN
+        self.stdout = sys.stdout if stdout is None else stdout
+        self.stderr = sys.stderr if stderr is None else stderr
+        self._environ = os.environ if environ is None else environ
+
+    def emit(self, report: Report) -> None:
+        """Show a report, once."""
+        if self.mode is Mode.JSON:
+            self._json(report.schema, report.data())
+        elif self.mode is Mode.QUIET:
+            self._write("".join(clean(line) + "\n" for line in report.ids()))
+        else:
+            screen = Screen(self._width(), colour=self._colour(self.stdout))
+            report.show(screen)
+            self._write(screen.rendered())
+
+    def error(self, failure: Failure) -> None:
+        """Show an error: one line and a hint on stderr, with `--json` also an object on stdout."""
+        if self.mode is Mode.JSON:
+            fields = {
+                "type": failure.type,
+                "message": failure.message,
+                "hint": failure.hint,
+                "exit_code": int(failure.exit_code),
+            }
+            self._json("error/1", {"error": fields})
+        self._tell("error", "1;31", failure.message)
+        if failure.hint:
+            self._tell("hint", "36", failure.hint)
+
+    def warning(self, message: str, hint: str = "") -> None:
+        """Say what may be wrong, on stderr."""
+        self._tell("warning", "1;33", message)
+        if hint:
+            self._tell("hint", "36", hint)
+
+    def note(self, message: str) -> None:
+        """Say on stderr what people may want to know; machines do not get it."""
+        if self.mode is Mode.HUMAN:
+            self._say(clean(message))
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether a progress bar would be seen by anybody."""
+        return self.stderr.isatty() and self._environ.get("TERM") != "dumb"
+
+    def _tell(self, label: str, code: str, message: str) -> None:
+        if self._colour(self.stderr):
+            label = f"\x1b[{code}m{label}:\x1b[0m"
+        else:
+            label += ":"
+        self._say(f"{label} {clean(message)}")
+
+    def _say(self, line: str) -> None:
+        try:
+            self.stderr.write(_encodable(line, self.stderr) + "\n")
+            self.stderr.flush()
+        except (BrokenPipeError, ValueError):
+            pass  # nobody listens
+
+    def _json(self, schema: str, data: Mapping[str, Any]) -> None:
+        value = json_value({"schema": f"tmplctl.{schema}", **data})
+        self._write(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n", utf8=True)
+
+    def _write(self, text: str, *, utf8: bool = False) -> None:
+        try:
+            buffer = getattr(self.stdout, "buffer", None)
+            if utf8 and buffer is not None:
+                self.stdout.flush()
+                buffer.write(text.encode("utf-8"))
+            else:
+                self.stdout.write(text if utf8 else _encodable(text, self.stdout))
+            self.stdout.flush()
+        except BrokenPipeError:
+            # The reader (`| head`) has enough. Python would complain once more when it closes stdout at the end.
+            with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+                os.dup2(nowhere.fileno(), self.stdout.fileno())
+
+    def _colour(self, stream: TextIO) -> bool:
+        if self._environ.get("NO_COLOR"):
+            return False
+        if self._environ.get("FORCE_COLOR"):
+            return True
+        return stream.isatty() and self._environ.get("TERM") != "dumb"
+
+    def _width(self) -> int:
+        columns = self._environ.get("COLUMNS", "")
+        if columns.isascii() and columns.isdigit() and int(columns) > 0:
+            return max(int(columns), 20)
+        if self.stdout.isatty():
+            try:
+                return max(os.get_terminal_size(self.stdout.fileno()).columns, 20)
+            except (OSError, ValueError):
+                return 80
+        return 10_000  # a pipe or a file has no edge: nothing is wrapped or cut
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """Replace what the stream's encoding lacks."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
