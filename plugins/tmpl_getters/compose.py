@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, final
 
 from tmpl_getters.getter import Getter, NextGetter
+from tmplcore.checkpoint.patterns import matcher
 from tmplcore.errors import InvalidArgumentError
 
-__all__ = ["Chain", "Router", "Switch", "matcher"]
+__all__ = ["Chain", "Router", "Switch"]
 
 
 @final
@@ -47,8 +46,8 @@ class Router(Getter):
     """Sends each variable to the getter whose pattern matches its name.
 
     Args:
-        routes: Patterns and getters. A pattern is a glob of full names in which `*` also matches `/`, or a regular
-            expression after `re:`. None as a getter leaves the variables alone.
+        routes: Patterns of full names (see `tmplcore.checkpoint.patterns`: globs, `scope/`, `re:…`) and getters.
+            None as a getter leaves the variables alone.
         default: The getter of the names that no pattern matches; None leaves them alone.
         enabled: Whether the router works outside of `with router.on():`.
 
@@ -59,7 +58,7 @@ class Router(Getter):
     Example:
         >>> def tagged(text):
         ...     return lambda next_getter, name, **kwargs: text
-        >>> router = Router({"*/kernel": tagged("a kernel"), "re:.*/(beta|gamma)": tagged("a norm")})
+        >>> router = Router({"*/kernel": tagged("a kernel"), "re:/(beta|gamma)$": tagged("a norm")})
         >>> router(lambda name: "a variable", "conv/kernel")
         'a kernel'
         >>> router(lambda name: "a variable", "conv/bias")
@@ -113,22 +112,3 @@ class Switch(Getter):
     def get(self, next_getter: NextGetter, name: str, **kwargs: Any) -> Any:
         """Ask the getter."""
         return self._getter(next_getter, name, **kwargs)
-
-
-def matcher(pattern: str) -> Callable[[str], Any]:
-    """Return the test of a name that a pattern stands for.
-
-    Raises:
-        InvalidArgumentError: The pattern is no regular expression.
-
-    Example:
-        >>> bool(matcher("encoder/*")("encoder/layer_0/kernel"))
-        True
-    """
-    text = pattern.removeprefix("re:")
-    try:
-        return re.compile(text if text != pattern else fnmatch.translate(pattern)).fullmatch
-    except re.error as error:
-        raise InvalidArgumentError(
-            f"{pattern!r} is not a regular expression: {error}", hint="a glob has no re: in front"
-        ) from error

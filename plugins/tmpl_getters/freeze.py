@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any, final
 
 from tmpl_getters.arrays import detached, is_variable, trains
-from tmpl_getters.compose import matcher
 from tmpl_getters.getter import Getter, NextGetter
+from tmplcore.checkpoint.patterns import Selection
 
 __all__ = ["Freeze", "frozen"]
 
@@ -21,7 +21,7 @@ class Freeze(Getter):
     Variables that were not trainable anyway (a batch norm's statistics) are returned as they are.
 
     Args:
-        patterns: Names to freeze: globs in which `*` also matches `/`, or regular expressions after `re:`.
+        patterns: Names to freeze: globs, `scope/`, `re:…` (see `tmplcore.checkpoint.patterns`).
         enabled: Whether it works outside of `with getter.on():`.
 
     Example:
@@ -34,11 +34,11 @@ class Freeze(Getter):
 
     def __init__(self, patterns: str | Iterable[str] = "*", *, enabled: bool = True) -> None:
         super().__init__(enabled=enabled)
-        self._matchers = [matcher(pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns)]
+        self._chosen = Selection(patterns)
 
     def get(self, next_getter: NextGetter, name: str, **kwargs: Any) -> Any:
         """Return the variable, without a gradient if its name matches."""
-        if not any(matches(name) for matches in self._matchers):
+        if not self._chosen(name):
             return next_getter(name, **kwargs)
         return frozen(next_getter, name, **kwargs)
 

@@ -12,11 +12,11 @@ from array_api_compat import array_namespace
 
 import tmplcore
 from tmpl_getters.arrays import as_array, assign, detached, is_floating, is_variable, trains
-from tmpl_getters.compose import matcher
 from tmpl_getters.freeze import frozen
 from tmpl_getters.getter import Flag, Getter, NextGetter
 from tmpl_getters.pairs import PerStore
 from tmplcore import initializers
+from tmplcore.checkpoint.patterns import Selection
 from tmplcore.errors import InvalidArgumentError
 
 __all__ = ["Lora"]
@@ -50,8 +50,7 @@ class Lora(Getter):
     Args:
         rank: The rank of the corrections.
         alpha: Their scale is `alpha / rank`; the rank itself by default, which is a scale of 1.
-        patterns: Names of kernels that get one: globs in which `*` also matches `/`, or regular expressions after
-            `re:`. Of these, trainable floating variables of two axes or more do; all others are frozen only.
+        patterns: Names of kernels that get one: globs, `scope/`, `re:…` (see `tmplcore.checkpoint.patterns`). Of these, trainable floating variables of two axes or more do; all others are frozen only.
         enabled: Whether it works outside of `with getter.on():`. Switched off it leaves the model as it would be
             without it; for the frozen model without the corrections use `with getter.base():`.
 
@@ -81,13 +80,13 @@ class Lora(Getter):
             raise InvalidArgumentError(f"a rank of {rank} is less than 1", hint="4 to 64 are usual")
         self.rank = rank
         self.scale = (rank if alpha is None else alpha) / rank
-        self._matchers = [matcher(pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns)]
+        self._chosen = Selection(patterns)
         self._correcting = Flag(True)
         self._adapters: PerStore[_Adapter] = PerStore("an adapter")
 
     def get(self, next_getter: NextGetter, name: str, **kwargs: Any) -> Any:
         """Return the frozen variable with its correction."""
-        if not kwargs.get("trainable", True) or not any(matches(name) for matches in self._matchers):
+        if not kwargs.get("trainable", True) or not self._chosen(name):
             return frozen(next_getter, name, **kwargs)
         base = next_getter(name, **{**kwargs, "trainable": False})
         if not is_variable(base) or not is_floating(base.dtype) or len(base.shape) < 2:
@@ -101,9 +100,9 @@ class Lora(Getter):
         rows, columns = math.prod(base.shape[:-1]), base.shape[-1]
         # `reuse=None` finds or creates: the base may be there before its adapters.
         shared = {"dtype": base.dtype, "trainable": True, "reuse": None}
-        start = initializers.random_normal_initializer(stddev=rows**-0.5)
+        start = initializers.RandomNormal(stddev=rows**-0.5)
         a = next_getter(f"{name}/lora_A", shape=(rows, self.rank), initializer=start, **shared)
-        zeros = initializers.zeros_initializer()
+        zeros = initializers.Zeros()
         b = next_getter(f"{name}/lora_B", shape=(self.rank, columns), initializer=zeros, **shared)
         adapter = _Adapter(base, a, b, self.scale)
         self._adapters.here()[name] = adapter

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from tmpl_getters.compose import matcher
 from tmplcore import initializers, regularizers
+from tmplcore.checkpoint.patterns import matcher
 
 __all__ = ["CastOptions", "EmaOptions", "FreezeOptions", "LoraOptions", "OverrideOptions", "RenameOptions"]
 
@@ -48,7 +49,7 @@ class FreezeOptions(_Options):
     """Options of `freeze`."""
 
     patterns: list[Pattern] = ["*"]
-    """Names to freeze: globs, or regular expressions after `re:`."""
+    """Names to freeze: globs, `scope/`, `re:…`."""
 
 
 class LoraOptions(_Options):
@@ -59,7 +60,7 @@ class LoraOptions(_Options):
     alpha: Annotated[float, Field(gt=0)] | None = None
     """Their scale is alpha / rank; 1 by default."""
     patterns: list[Pattern] = ["*"]
-    """Names of kernels that get a correction: globs, or regular expressions after `re:`."""
+    """Names of kernels that get a correction: globs, `scope/`, `re:…`."""
 
 
 class _Choice(BaseModel):
@@ -95,21 +96,20 @@ class _Choice(BaseModel):
 
 
 class InitializerChoice(_Choice):
-    """An initializer: `zeros`, `random_normal`, …"""
+    """An initializer: `zeros`, `random_normal`, `he_uniform`, …"""
 
     @classmethod
     def _factories(cls) -> dict[str, Any]:
-        end = "_initializer"
-        return {name.removesuffix(end): getattr(initializers, name) for name in initializers.__all__ if name.endswith(end)}
+        names = set(initializers.__all__) - {"Initialized", "Initializer"}
+        return {re.sub("(?<!^)(?=[A-Z])", "_", name).lower(): getattr(initializers, name) for name in names}
 
 
 class RegularizerChoice(_Choice):
-    """A regularizer: `l1`, `l2`, …"""
+    """A regularizer: `l1`, `l2`, `l1_l2`."""
 
     @classmethod
     def _factories(cls) -> dict[str, Any]:
-        end = "_regularizer"
-        return {name.removesuffix(end): getattr(regularizers, name) for name in regularizers.__all__ if name.endswith(end)}
+        return {name: getattr(regularizers, name) for name in ("l1", "l2", "l1_l2")}
 
 
 class OverrideOptions(_Options):

@@ -1,11 +1,11 @@
 """Variables as JAX arrays, and templates as pure functions.
 
-    import jax, optax
-    from tmpl_jax import transform
+import jax, optax
+from tmpl_jax import transform
 
-    net = transform(make_template("net", build))
-    params, state = net.init(0, example)
-    out, state = jax.jit(net.apply)(params, state, batch)
+net = transform(make_template("net", build))
+params, state = net.init(0, example)
+out, state = jax.jit(net.apply)(params, state, batch)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tmplcore.descriptors import BackendPlugin
+from tmplcore.descriptors import AdapterPlugin, BackendPlugin
 from tmplcore.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -36,6 +36,21 @@ def tmplcore_backends() -> list[BackendPlugin]:
             factory="tmpl_jax.backend:JaxBackend",
             requires=("jax",),
             extra="jax",
+        ),
+    ]
+
+
+@hookimpl
+def tmplcore_adapters() -> list[AdapterPlugin]:
+    """Publish what makes JAX arrays and pytrees sources and targets of checkpoints."""
+    return [
+        AdapterPlugin(
+            name="jax",
+            summary="JAX arrays and pytrees in checkpoints",
+            factory="tmpl_jax.adapter:JaxAdapter",
+            requires=("jax",),
+            extra="jax",
+            module="jax",
         ),
     ]
 

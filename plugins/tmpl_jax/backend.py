@@ -36,7 +36,7 @@ class JaxBackend(Backend):
     Example:
         >>> import tmplcore
         >>> with tmplcore.VariableStore(JaxBackend()).as_default():
-        ...     w = tmplcore.get_variable("w", [3], initializer=tmplcore.initializers.ones_initializer())
+        ...     w = tmplcore.get_variable("w", [3], initializer=tmplcore.initializers.Ones())
         >>> w * 2
         Array([2., 2., 2.], dtype=float32)
     """

@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tmplcore.descriptors import BackendPlugin
+from tmplcore.descriptors import AdapterPlugin, BackendPlugin
 from tmplcore.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -37,6 +37,21 @@ def tmplcore_backends() -> list[BackendPlugin]:
             options="tmpl_torch.options:TorchOptions",
             requires=("torch",),
             extra="torch",
+        ),
+    ]
+
+
+@hookimpl
+def tmplcore_adapters() -> list[AdapterPlugin]:
+    """Publish what makes torch modules and tensors sources and targets of checkpoints."""
+    return [
+        AdapterPlugin(
+            name="torch",
+            summary="torch modules and tensors in checkpoints",
+            factory="tmpl_torch.adapter:TorchAdapter",
+            requires=("torch",),
+            extra="torch",
+            module="torch",
         ),
     ]
 

@@ -8,7 +8,7 @@ from weakref import WeakSet
 import numpy as np
 import torch
 
-from tmpl_torch.dtypes import to_numpy, to_tensor, torch_dtype
+from tmpl_torch.dtypes import to_numpy, to_numpy_dtype, to_tensor, torch_dtype
 from tmplcore.backend import Backend, Cell, InitialValue, VariableSpec
 from tmplcore.errors import BackendError
 
@@ -39,7 +39,7 @@ class TorchBackend(Backend):
     Example:
         >>> import tmplcore
         >>> with tmplcore.VariableStore(TorchBackend()).as_default():
-        ...     w = tmplcore.get_variable("w", [3], initializer=tmplcore.initializers.ones_initializer())
+        ...     w = tmplcore.get_variable("w", [3], initializer=tmplcore.initializers.Ones())
         >>> (w * 2).sum().backward()
         >>> type(w.value).__name__, w.value.grad
         ('Parameter', tensor([2., 2., 2.]))
@@ -93,6 +93,12 @@ class TorchBackend(Backend):
             )
         return to_numpy(cell.value)
 
+    def memory(self, spec: VariableSpec, cell: Cell) -> np.ndarray | None:
+        """Return the tensor's memory, if it is the host's."""
+        if cell.value.device.type != "cpu" or not cell.value.is_contiguous():
+            return None
+        return to_numpy(cell.value)
+
     def delete(self, spec: VariableSpec, cell: Cell) -> None:
         """Do nothing: the memory goes with the last reference."""
 
@@ -130,14 +136,9 @@ def move(cell: TorchCell, device: torch.device) -> None:
     if value.device.type != "meta":
         value.data = value.data.to(device)
     elif device.type != "meta" and cell.initial is not None:
-        tensor = to_tensor(cell.initial.array(), to_numpy_dtype(value), device).clone()
+        tensor = to_tensor(cell.initial.array(), to_numpy_dtype(value.dtype), device).clone()
         cell.value = torch.nn.Parameter(tensor, value.requires_grad) if _is_parameter(value) else tensor
         cell.initial = None
-
-
-def to_numpy_dtype(tensor: torch.Tensor) -> np.dtype[Any]:
-    """Return the NumPy type of a tensor's elements, whatever device it is on."""
-    return to_numpy(torch.empty(0, dtype=tensor.dtype)).dtype
 
 
 def _is_parameter(tensor: torch.Tensor) -> bool:

@@ -11,7 +11,7 @@ import torch
 from tmplcore.arrays import to_numpy as any_to_numpy
 from tmplcore.errors import BackendError
 
-__all__ = ["to_numpy", "to_tensor", "torch_dtype"]
+__all__ = ["to_numpy", "to_numpy_dtype", "to_tensor", "torch_dtype"]
 
 _NATIVE: Final = {
     np.dtype(name): getattr(torch, name)
@@ -50,6 +50,11 @@ def torch_dtype(dtype: np.dtype[Any], name: str) -> torch.dtype:
             hint="keep it in a store of its own, on the numpy or hdf5 backend",
         )
     return _NATIVE[dtype]
+
+
+def to_numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
+    """Return NumPy's type for a tensor's elements."""
+    return to_numpy(torch.empty(0, dtype=dtype)).dtype
 
 
 def to_tensor(value: Any, dtype: np.dtype[Any], device: torch.device | None = None) -> torch.Tensor:

@@ -106,6 +106,11 @@ class TemplateModule(ScopeModule):
         """The store that its variables are in."""
         return self._of[1]
 
+    @property
+    def variables(self) -> list[Variable]:
+        """The variables that the module holds."""
+        return [variable for variable, _, _ in self._flat]
+
     def refresh(self) -> None:
         """Take in variables that the template has made since; `build` and a first call do it by themselves."""
         held = {variable for variable, _, _ in self.held()}

@@ -12,7 +12,11 @@ from tmplcore.testing.backend import BackendContract, Given, spec
 
 
 class TestTorch(BackendContract):
-    dtypes = (*(t for t in BackendContract.dtypes if t is not object), ml_dtypes.float8_e4m3fnuz, ml_dtypes.float8_e5m2fnuz)
+    dtypes = (
+        *(t for t in BackendContract.dtypes if t is not object),
+        ml_dtypes.float8_e4m3fnuz,
+        ml_dtypes.float8_e5m2fnuz,
+    )
     refused = (object, ml_dtypes.int4)
 
     def open(self, directory):
