@@ -19,9 +19,9 @@ def is_variable(value: Any) -> bool:
 
 def shards(value: Any) -> list[Any]:
     """Return the variables that a value consists of: itself, its partitions, or none."""
-    if hasattr(value, "assign"):
-        return [value]
-    return list(value) if hasattr(value, "as_tensor") else []
+    if hasattr(value, "as_tensor"):
+        return list(value)
+    return [value] if hasattr(value, "assign") else []
 
 
 def trains(value: Any) -> bool:
@@ -55,7 +55,7 @@ def detached(value: Any) -> Any:
 
 def assign(variable: Any, array: Any) -> None:
     """Give a variable, whole or partitioned, a new value."""
-    if hasattr(variable, "assign"):
+    if not hasattr(variable, "as_tensor"):
         variable.assign(array)
         return
     for shard in variable:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, final
 
 import numpy as np
-from tmplcore.dtypes import as_numpy_dtype
 
 from tmpl_getters.arrays import as_array, astype, is_floating, shards
 from tmpl_getters.getter import Getter, NextGetter
+from tmplcore.dtypes import as_dtype
 from tmplcore.errors import InvalidArgumentError
 
 __all__ = ["Cast"]
@@ -42,12 +42,13 @@ class Cast(Getter):
         self._read, self._store = _floating(read), _floating(store)
 
     def __call__(self, next_getter: NextGetter, name: str, **kwargs: Any) -> Any:
+        """Store as always; the switch concerns reading."""
         return self.get(next_getter, name, **kwargs)
 
     def get(self, next_getter: NextGetter, name: str, **kwargs: Any) -> Any:
         """Return the value in the type for reading."""
         dtype = kwargs.get("dtype")
-        if not kwargs.get("trainable", True) or (dtype is not None and not is_floating(as_numpy_dtype(dtype))):
+        if not kwargs.get("trainable", True) or (dtype is not None and not is_floating(as_dtype(dtype))):
             return next_getter(name, **kwargs)
         kwargs["dtype"] = self._store
         kwargs["initializer"] = self._stored(kwargs.get("initializer"))
@@ -65,7 +66,7 @@ class Cast(Getter):
 
 
 def _floating(dtype: Any) -> np.dtype[Any]:
-    found = as_numpy_dtype(dtype)
+    found = np.dtype(as_dtype(dtype))
     if not is_floating(found):
         raise InvalidArgumentError(
             f"{found.name} is not a floating type", hint="use one of float16, bfloat16, float32, float64"

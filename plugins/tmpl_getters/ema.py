@@ -49,7 +49,7 @@ class Ema(Getter):
         ...         return tmplcore.get_variable("w", initializer=1.0)
         >>> with tmplcore.VariableStore().as_default():
         ...     w = model()
-        ...     w.assign(3.0)
+        ...     _ = w.assign(3.0)
         ...     averages.update()
         ...     with averages.read():
         ...         average = model()
@@ -100,11 +100,11 @@ class Ema(Getter):
             average = next_getter(
                 (name if key.endswith(name) else key) + SUFFIX,
                 dtype=variable.dtype,
-                initializer=variable.numpy,
+                **_start(variable),
                 trainable=False,
                 reuse=None,
             )
-            tmplcore.add_to_collection(tmplcore.GraphKeys.MOVING_AVERAGE_VARIABLES, variable)
+            variable.graph.add_to_collection(tmplcore.GraphKeys.MOVING_AVERAGE_VARIABLES, variable)
             pairs[key] = (variable, average)
         return pairs[key][1]
 
@@ -158,3 +158,13 @@ class Ema(Getter):
         namespace = array_namespace(count)
         count = namespace.astype(count, namespace.float32)
         return namespace.minimum(namespace.asarray(np.float32(self.decay)), (1 + count) / (10 + count))
+
+
+def _start(variable: Any) -> dict[str, Any]:
+    if variable.spec.shape is None:
+        return {"initializer": variable.numpy}
+
+    def value(shape: Any, dtype: Any = None) -> Any:
+        return variable.value
+
+    return {"shape": variable.shape, "initializer": value}

@@ -69,6 +69,7 @@ class Getter(ABC):
         self._enabled = Flag(enabled)
 
     def __call__(self, next_getter: NextGetter, name: str, **kwargs: Any) -> Any:
+        """Call `get`, or pass everything on if the getter is off."""
         if not self._enabled:
             return next_getter(name, **kwargs)
         return self.get(next_getter, name, **kwargs)

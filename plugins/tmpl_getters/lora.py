@@ -50,7 +50,8 @@ class Lora(Getter):
     Args:
         rank: The rank of the corrections.
         alpha: Their scale is `alpha / rank`; the rank itself by default, which is a scale of 1.
-        patterns: Names of kernels that get one: globs, `scope/`, `re:…` (see `tmplcore.checkpoint.patterns`). Of these, trainable floating variables of two axes or more do; all others are frozen only.
+        patterns: Names of kernels that get one: globs, `scope/`, `re:…` (see `tmplcore.checkpoint.patterns`). Of
+            these, trainable floating variables of two axes or more do; all others are frozen only.
         enabled: Whether it works outside of `with getter.on():`. Switched off it leaves the model as it would be
             without it; for the frozen model without the corrections use `with getter.base():`.
 
@@ -63,7 +64,7 @@ class Lora(Getter):
         >>> with tmplcore.VariableStore().as_default() as store:
         ...     with tmplcore.variable_scope("dense", custom_getter=lora):
         ...         kernel = tmplcore.get_variable("kernel", [4, 3])
-        ...     [variable.op.name for variable in tmplcore.trainable_variables()]
+        ...     [variable.op.name for variable in store.get_collection("trainable_variables")]
         ['dense/kernel/lora_A', 'dense/kernel/lora_B']
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -24,7 +24,7 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
 class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class CastOptions(_Options):
@@ -66,9 +66,10 @@ class LoraOptions(_Options):
 class _Choice(BaseModel):
     """A thing of the library by name, with its arguments; a bare name stands for one without arguments."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
 
     name: str
+    """Its name."""
 
     @model_validator(mode="before")
     @classmethod
@@ -96,7 +97,7 @@ class _Choice(BaseModel):
 
 
 class InitializerChoice(_Choice):
-    """An initializer: `zeros`, `random_normal`, `he_uniform`, …"""
+    """An initializer: `zeros`, `random_normal`, `he_uniform` and the others."""
 
     @classmethod
     def _factories(cls) -> dict[str, Any]:

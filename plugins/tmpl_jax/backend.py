@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, final
 
 import jax
@@ -58,6 +59,12 @@ class JaxBackend(Backend):
             raise BackendError(f"{spec.name}: a value of shape {array.shape} was assigned to shape {spec.shape}")
         cell.value = array
 
+    def add(self, spec: VariableSpec, cell: Cell, delta: Any, *, sign: int = 1) -> None:
+        """Give the variable a new array; a tracer in a traced function."""
+        change = to_jax(delta, spec)
+        with _precise(spec.dtype):
+            self.assign(spec, cell, cell.value + change if sign > 0 else cell.value - change)
+
     def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
         """Return a read-only array on the value's memory; a copy where that is not the host's."""
         try:
@@ -83,11 +90,11 @@ def to_jax(value: Any, spec: VariableSpec) -> Any:
     if isinstance(value, jax.Array):
         if value.dtype == spec.dtype:
             return value
-        with jax.enable_x64(True):
+        with _precise(spec.dtype):
             return jax.lax.convert_element_type(value, spec.dtype)
     array = np.array(to_numpy(value, spec.dtype), order="C")
     try:
-        with jax.enable_x64(True), jax.ensure_compile_time_eval():
+        with _precise(spec.dtype), jax.ensure_compile_time_eval():
             return jnp.asarray(array)
     except TypeError as error:
         kind = "text" if spec.dtype.hasobject else spec.dtype.name
@@ -95,6 +102,12 @@ def to_jax(value: Any, spec: VariableSpec) -> Any:
             f"variable {spec.name!r} holds {kind}, which JAX has no array type for",
             hint="keep it in a store of its own, on the numpy or hdf5 backend",
         ) from error
+
+
+def _precise(dtype: np.dtype[Any]) -> AbstractContextManager[Any]:
+    """Return a context in which JAX keeps 64 bits, if the type has them."""
+    wide = dtype.itemsize == 8 if dtype.kind in "iuf" else dtype.itemsize == 16
+    return jax.enable_x64(True) if wide else nullcontext()
 
 
 # A variable that is an argument of jit, grad, vmap or tree_map is its value there; on the way back it is the bare

@@ -67,31 +67,33 @@ def transform(function: Callable[..., Any]) -> Transformed:
     """
 
     def init(seed: int, *args: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        store = tmplcore.VariableStore(JaxBackend(), seed=_seed(seed), find_or_create=True)
+        store = _store(JaxBackend(), seed=_seed(seed))
         values: dict[tuple[str, bool], Any] = {}
 
         def run(args: Any, kwargs: Any) -> None:
             _run(store, function, args, kwargs, lambda: values.update(_values(store)))
 
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves((args, kwargs))):
-            jax.eval_shape(lambda args, kwargs: run(args, kwargs), args, kwargs)
+            jax.eval_shape(run, args, kwargs)
             _refuse_tracers(values)
         else:
             run(args, kwargs)
         return _nested(values, trainable=True), _nested(values, trainable=False)
 
     def apply(params: Mapping[str, Any], state: Mapping[str, Any], *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        store = tmplcore.VariableStore(_GivenBackend(params, state), find_or_create=True)
+        backend = _GivenBackend(params, state)
+        store = _store(backend)
         new = flatten(state)
 
         def collect() -> None:
             for variable in store.variables:
-                if not variable.spec.trainable:
-                    new[variable.op.name] = variable.value
-                elif variable.value is not find(params, variable.op.name):
+                name, value = variable.op.name, variable.value
+                if name in new:
+                    new[name] = value
+                elif value is not backend.made[name]:
                     raise InvalidArgumentError(
-                        f"the function assigned to {variable.name}, which is trainable: apply returns the state only, "
-                        "and the new value would be lost",
+                        f"the function assigned to {variable.name}, which is among params: apply returns the state "
+                        "only, and the new value would be lost",
                         hint="make it with trainable=False, or change params outside of apply",
                     )
 
@@ -111,22 +113,32 @@ class _GivenBackend(Backend):
     def __init__(self, params: Mapping[str, Any], state: Mapping[str, Any]) -> None:
         self._given = {True: params, False: state}
         self._arrays = JaxBackend()
+        self.made: dict[str, Any] = {}
 
     def create(self, spec: VariableSpec, initial: InitialValue) -> Cell:
         """Take the value from the arguments; the initial value is not asked for."""
         which = "params" if spec.trainable else "state"
-        try:
-            value = find(self._given[spec.trainable], spec.name)
-        except (KeyError, TypeError):
+        value, from_params = self._find(spec)
+        if value is None:
             raise InvalidArgumentError(
                 f"{which} has no value for the variable {spec.name!r}",
                 hint="call init with arguments that take the function the same way",
-            ) from None
+            )
         if spec.shape is not None and tuple(value.shape) != spec.shape:
             raise InvalidArgumentError(
                 f"{which} has shape {tuple(value.shape)} for the variable {spec.name!r} of shape {spec.shape}"
             )
-        return JaxCell(value)
+        # Frozen in this run (by a getter that was switched on since init): no gradient, and still among params.
+        self.made[spec.name] = jax.lax.stop_gradient(value) if from_params and not spec.trainable else value
+        return JaxCell(self.made[spec.name])
+
+    def _find(self, spec: VariableSpec) -> tuple[Any, bool]:
+        for from_params in (spec.trainable, not spec.trainable):
+            try:
+                return find(self._given[from_params], spec.name), from_params
+            except (KeyError, TypeError):
+                continue
+        return None, False
 
     def assign(self, spec: VariableSpec, cell: Cell, value: Any) -> None:
         """Give the variable another array for the rest of the run."""
@@ -138,6 +150,12 @@ class _GivenBackend(Backend):
 
     def delete(self, spec: VariableSpec, cell: Cell) -> None:
         """Do nothing: the values are the caller's."""
+
+
+def _store(backend: Backend, seed: int = 0) -> tmplcore.VariableStore:
+    # A getter of the whole program (from its configuration, say) is for these variables too.
+    getter = tmplcore.get_default_store().custom_getter
+    return tmplcore.VariableStore(backend, seed=seed, custom_getter=getter, find_or_create=True)
 
 
 def _run(store: Any, function: Any, args: Any, kwargs: Any, collect: Callable[[], None]) -> Any:

@@ -85,6 +85,12 @@ class TorchBackend(Backend):
         else:
             raise BackendError(f"{spec.name}: a value of shape {tuple(tensor.shape)} was assigned to {spec.shape}")
 
+    def add(self, spec: VariableSpec, cell: Cell, delta: Any, *, sign: int = 1) -> None:
+        """Add in place."""
+        tensor = to_tensor(delta, spec.dtype, cell.value.device)
+        with torch.no_grad():
+            cell.value.add_(tensor) if sign > 0 else cell.value.sub_(tensor)
+
     def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
         """Return an array on the tensor's memory, or a copy if it is on another device."""
         if cell.value.device.type == "meta":

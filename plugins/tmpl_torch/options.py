@@ -10,7 +10,7 @@ __all__ = ["TorchOptions"]
 class TorchOptions(BaseModel):
     """Options of the `torch` backend."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     device: str = "cpu"
     """Where variables are made: `cpu`, `cuda:0`, `meta` (no values at all)."""

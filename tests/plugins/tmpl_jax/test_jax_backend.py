@@ -4,13 +4,14 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-jax = pytest.importorskip("jax")
-
-import jax.numpy as jnp
-
-from tmpl_jax.backend import JaxBackend
 from tmplcore.errors import BackendError
 from tmplcore.testing.backend import BackendContract, Given, spec
+
+jax = pytest.importorskip("jax")
+
+import jax.numpy as jnp  # noqa: E402
+
+from tmpl_jax.backend import JaxBackend  # noqa: E402
 
 
 class TestJax(BackendContract):

@@ -4,11 +4,12 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-
-from tmpl_torch.backend import TorchBackend
 from tmplcore.errors import BackendError
 from tmplcore.testing.backend import BackendContract, Given, spec
+
+torch = pytest.importorskip("torch")
+
+from tmpl_torch.backend import TorchBackend  # noqa: E402
 
 
 class TestTorch(BackendContract):

@@ -5,7 +5,7 @@ MAGIC = b"SHELF 1\n"
 
 def is_shelf(path):
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
     except OSError:
         return False
