@@ -71,7 +71,7 @@ def diff(
     with ExitStack() as stack:
         a, b = (stack.enter_context(opened(path)) for path in (first, second))
         chosen, rules = Selection(include, exclude), RenameRules(rename)
-        names = rules.apply(a)
+        names = rules.apply(a, chosen)
         check_used(chosen, [*a, *names, *b])
         comparison = _Comparison(values, tolerance, relative, progress)
         added = [_info(b[name]) for name in b if name not in names and chosen(name)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, final, overload
+
+import numpy as np
 
 from tmplcore.checkpoint.casting import can_cast
 from tmplcore.checkpoint.files import check_used, opened
@@ -14,8 +16,7 @@ from tmplcore.checkpoint.format import LazyVariable, Reader
 from tmplcore.checkpoint.patterns import Selection, matcher
 from tmplcore.checkpoint.rename import RenameRules
 from tmplcore.checkpoint.reports import RestoreEntry, RestoreReport
-from tmplcore.checkpoint.slots import Slot
-from tmplcore.checkpoint.state import State, state_of
+from tmplcore.checkpoint.state import Place, State, state_of
 from tmplcore.errors import InvalidArgumentError, RestoreError
 
 __all__ = ["Policy", "Transfer", "make_plan", "plan", "refuse"]
@@ -25,6 +26,8 @@ Rules = str | Mapping[str, str] | Iterable[str | tuple[str, str]] | RenameRules 
 MISSING: Final = ("error", "warn", "init", "skip")
 UNEXPECTED: Final = ("error", "warn", "skip")
 MISMATCH: Final = ("error", "warn", "init", "skip")
+
+_EXACT: Final = "same name, shape and dtype"
 
 # How many problems an error message lists before it says how many more there are.
 _LISTED = 8
@@ -59,13 +62,57 @@ class Policy:
         return next((answer for fits, answer in self._rules if fits(name)), "error")
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """One variable that a restore moves: from `source` into `slot`."""
+class Transfer(NamedTuple):
+    """One variable that a restore moves.
+
+    Attributes:
+        source: The variable in the checkpoint.
+        name: Its name in the target.
+        place: Where it goes.
+    """
 
     source: LazyVariable
-    slot: Slot
+    name: str
+    place: Place
+
+
+@final
+class Matches(Sequence[RestoreEntry]):
+    """The matched variables of a report. Those that match exactly, most of them as a rule, are described when asked."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: list[LazyVariable | RestoreEntry]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> RestoreEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RestoreEntry, ...]: ...
+    def __getitem__(self, index: int | slice) -> RestoreEntry | tuple[RestoreEntry, ...]:
+        """Return an entry, or a tuple of them."""
+        if isinstance(index, slice):
+            return tuple(map(_described, self._items[index]))
+        return _described(self._items[index])
+
+    def __iter__(self) -> Iterator[RestoreEntry]:
+        return map(_described, self._items)
+
+    def changed(self) -> tuple[RestoreEntry, ...]:
+        """Return the entries that were renamed or cast."""
+        return tuple(item for item in self._items if isinstance(item, RestoreEntry))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
 
 
 def plan(
@@ -127,42 +174,41 @@ def make_plan(
 
     Patterns are tried on both names of a variable, the one in the checkpoint and the one in the target.
     """
-    renamed = rules.apply(reader, selection)
-    check_used(selection, [*reader, *renamed, *state.slots])
+    variables = dict(reader.items())
+    renamed = rules.apply(variables, selection)
+    check_used(selection, [*variables, *renamed, *state.places])
     sources = {new: old for new, old in renamed.items() if selection.everything or selection(new, old[0])}
-    matched, mismatched, absent, extra = [], [], [], []
+    taken = {old for old, _ in sources.values()} if not selection.everything else variables.keys()
+    matched: list[LazyVariable | RestoreEntry] = []
+    mismatched, absent = [], []
     transfers = []
-    nbytes = 0
-    for name, slot in state.slots.items():
-        if name not in sources:
+    for name, place in state.places.items():
+        found = sources.pop(name, None)
+        if found is None:
             if name not in renamed and selection(name):
-                action = missing(name)
-                absent.append(_missing(slot, action, reader))
+                absent.append(_missing(name, place, missing(name)))
             continue
-        source, rule = sources.pop(name)
-        lazy = reader[source]
-        if (problem := _problem(lazy, slot, cast)) is None:
-            matched.append(_entry(slot, lazy, source, rule, "restore", _matched(lazy, slot, rule)))
-            transfers.append(Transfer(lazy, slot))
-            nbytes += lazy.nbytes
+        source, rule = found
+        lazy = variables[source]
+        if rule is None and lazy.shape == place.shape and lazy.dtype == place.dtype:
+            matched.append(lazy)
+        elif (problem := _problem(lazy, place, cast)) is None:
+            matched.append(_entry(name, place, lazy, rule, "restore", _matched(lazy, place, rule)))
         else:
-            mismatched.append(_entry(slot, lazy, source, rule, mismatch(name), problem))
-    for name, (source, rule) in sources.items():
-        lazy = reader[source]
-        extra.append(
-            RestoreEntry(
-                name, source, None, None, lazy.shape, str(lazy.dtype), rule, unexpected(name), "not in the target"
-            )
-        )
+            mismatched.append(_entry(name, place, lazy, rule, mismatch(name), problem))
+            continue
+        transfers.append(Transfer(lazy, name, place))
     report = RestoreReport(
         path=str(reader.path),
-        matched=tuple(matched),
+        matched=Matches(matched),
         missing=tuple(absent),
-        unexpected=tuple(extra),
+        unexpected=tuple(
+            _unexpected(name, variables[source], rule, unexpected(name)) for name, (source, rule) in sources.items()
+        ),
         mismatched=tuple(mismatched),
-        excluded=() if selection.everything else tuple(o for n, (o, _) in renamed.items() if not selection(n, o)),
-        unused_rules=rules.unused(reader),
-        nbytes=nbytes,
+        excluded=tuple(name for name in variables if name not in taken),
+        unused_rules=rules.unused(variables),
+        nbytes=sum(transfer.source.nbytes for transfer in transfers),
     )
     return report, transfers
 
@@ -204,31 +250,46 @@ def _advice(report: RestoreReport) -> str:
     return "; ".join(advice)
 
 
-def _problem(source: LazyVariable, slot: Slot, cast: bool) -> str | None:
-    if slot.shape is not None and source.shape != slot.shape:
-        return f"the checkpoint has shape {source.shape}, the target {slot.shape}"
-    if source.dtype == slot.dtype:
+def _problem(source: LazyVariable, place: Place, cast: bool) -> str | None:
+    if place.shape is not None and source.shape != place.shape:
+        return f"the checkpoint has shape {source.shape}, the target {place.shape}"
+    if source.dtype == place.dtype:
         return None
-    if not can_cast(source.dtype, slot.dtype):
-        return f"{source.dtype} cannot become {slot.dtype}"
-    return None if cast else f"the checkpoint has dtype {source.dtype}, the target {slot.dtype}"
+    if not can_cast(source.dtype, place.dtype):
+        return f"{source.dtype} cannot become {place.dtype}"
+    return None if cast else f"the checkpoint has dtype {source.dtype}, the target {place.dtype}"
 
 
-def _matched(source: LazyVariable, slot: Slot, rule: str | None) -> str:
+def _matched(source: LazyVariable, place: Place, rule: str | None) -> str:
     reasons = []
     if rule is not None:
         reasons.append(f"renamed by {rule}")
-    if source.dtype != slot.dtype:
-        reasons.append(f"cast from {source.dtype} to {slot.dtype}")
-    return ", ".join(reasons) or "same name, shape and dtype"
+    if source.dtype != place.dtype:
+        reasons.append(f"cast from {source.dtype} to {place.dtype}")
+    return ", ".join(reasons) or _EXACT
 
 
-def _missing(slot: Slot, action: str, reader: Reader) -> RestoreEntry:
-    dtype = str(slot.dtype)
-    return RestoreEntry(slot.name, None, slot.shape, dtype, None, None, None, action, "not in the checkpoint")
-
-
-def _entry(slot: Slot, lazy: LazyVariable, source: str, rule: str | None, action: str, reason: str) -> RestoreEntry:
+def _entry(name: str, place: Place, lazy: LazyVariable, rule: str | None, action: str, reason: str) -> RestoreEntry:
     return RestoreEntry(
-        slot.name, source, slot.shape, str(slot.dtype), lazy.shape, str(lazy.dtype), rule, action, reason
+        name, lazy.name, place.shape, _text(place.dtype), lazy.shape, _text(lazy.dtype), rule, action, reason
     )
+
+
+def _missing(name: str, place: Place, action: str) -> RestoreEntry:
+    return RestoreEntry(name, None, place.shape, _text(place.dtype), None, None, None, action, "not in the checkpoint")
+
+
+def _unexpected(name: str, lazy: LazyVariable, rule: str | None, action: str) -> RestoreEntry:
+    return RestoreEntry(name, lazy.name, None, None, lazy.shape, _text(lazy.dtype), rule, action, "not in the target")
+
+
+def _described(item: LazyVariable | RestoreEntry) -> RestoreEntry:
+    if isinstance(item, RestoreEntry):
+        return item
+    dtype = _text(item.dtype)
+    return RestoreEntry(item.name, item.name, item.shape, dtype, item.shape, dtype, None, "restore", _EXACT)
+
+
+@functools.cache
+def _text(dtype: np.dtype[Any]) -> str:
+    return str(dtype)
