@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,12 +69,22 @@ class Transfer(NamedTuple):
     Attributes:
         source: The variable in the checkpoint.
         name: Its name in the target.
-        place: Where it goes.
     """
 
     source: LazyVariable
     name: str
-    place: Place
+
+
+class Moves(NamedTuple):
+    """All that a restore moves.
+
+    Attributes:
+        direct: Arrays that the variables of the same names are read straight into.
+        others: The rest.
+    """
+
+    direct: dict[str, np.ndarray]
+    others: list[Transfer]
 
 
 @final
@@ -169,48 +180,51 @@ def make_plan(
     unexpected: Policy,
     mismatch: Policy,
     cast: bool,
-) -> tuple[RestoreReport, list[Transfer]]:
+) -> tuple[RestoreReport, Moves]:
     """Return the report, and what is to be moved.
 
     Patterns are tried on both names of a variable, the one in the checkpoint and the one in the target.
     """
     variables = dict(reader.items())
-    renamed = rules.apply(variables, selection)
+    same_names = selection.everything and not len(rules)
+    renamed = {} if same_names else rules.apply(variables, selection)
     check_used(selection, [*variables, *renamed, *state.places])
-    sources = {new: old for new, old in renamed.items() if selection.everything or selection(new, old[0])}
-    taken = {old for old, _ in sources.values()} if not selection.everything else variables.keys()
+    left = {} if same_names else {new: old for new, old in renamed.items() if selection(new, old[0])}
+    taken = variables.keys() if same_names else {old for old, _ in left.values()}
+    rest = dict(variables) if same_names else {new: variables[old] for new, (old, _) in left.items()}
     matched: list[LazyVariable | RestoreEntry] = []
     mismatched, absent = [], []
-    transfers = []
+    moves = Moves({}, [])
     for name, place in state.places.items():
-        found = sources.pop(name, None)
-        if found is None:
+        lazy = rest.pop(name, None)
+        if lazy is None:
             if name not in renamed and selection(name):
                 absent.append(_missing(name, place, missing(name)))
             continue
-        source, rule = found
-        lazy = variables[source]
+        rule = None if same_names else left[name][1]
         if rule is None and lazy.shape == place.shape and lazy.dtype == place.dtype:
             matched.append(lazy)
+            if type(place) is np.ndarray and place.flags.carray:
+                moves.direct[name] = place
+                continue
         elif (problem := _problem(lazy, place, cast)) is None:
             matched.append(_entry(name, place, lazy, rule, "restore", _matched(lazy, place, rule)))
         else:
             mismatched.append(_entry(name, place, lazy, rule, mismatch(name), problem))
             continue
-        transfers.append(Transfer(lazy, name, place))
+        moves.others.append(Transfer(lazy, name))
+    rules_of = {name: rule for name, (_, rule) in left.items() if rule is not None}
     report = RestoreReport(
         path=str(reader.path),
         matched=Matches(matched),
         missing=tuple(absent),
-        unexpected=tuple(
-            _unexpected(name, variables[source], rule, unexpected(name)) for name, (source, rule) in sources.items()
-        ),
+        unexpected=tuple(_unexpected(name, lazy, rules_of.get(name), unexpected(name)) for name, lazy in rest.items()),
         mismatched=tuple(mismatched),
-        excluded=tuple(name for name in variables if name not in taken),
+        excluded=() if same_names else tuple(name for name in variables if name not in taken),
         unused_rules=rules.unused(variables),
-        nbytes=sum(transfer.source.nbytes for transfer in transfers),
+        nbytes=sum(map(_nbytes, moves.direct.values())) + sum(one.source.nbytes for one in moves.others),
     )
-    return report, transfers
+    return report, moves
 
 
 def refuse(report: RestoreReport) -> None:
@@ -288,6 +302,9 @@ def _described(item: LazyVariable | RestoreEntry) -> RestoreEntry:
         return item
     dtype = _text(item.dtype)
     return RestoreEntry(item.name, item.name, item.shape, dtype, item.shape, dtype, None, "restore", _EXACT)
+
+
+_nbytes: Final = operator.attrgetter("nbytes")
 
 
 @functools.cache

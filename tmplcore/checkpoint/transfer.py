@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -18,9 +18,9 @@ from tmplcore.checkpoint.planning import (
     MISMATCH,
     MISSING,
     UNEXPECTED,
+    Moves,
     Policy,
     Rules,
-    Transfer,
     make_plan,
     refuse,
 )
@@ -95,7 +95,7 @@ def restore(
     """
     with opened(path) as reader:
         state = state_of(target)
-        report, transfers = make_plan(
+        report, moves = make_plan(
             reader,
             state,
             selection=Selection(include, exclude),
@@ -107,8 +107,8 @@ def restore(
         )
         refuse(report)
         if staged:
-            check(reader, [transfer.source.name for transfer in transfers])
-        move(reader, state, transfers, verify=verify, progress=progress or _silent)
+            check(reader, [*moves.direct, *(one.source.name for one in moves.others)])
+        move(reader, state, moves, verify=verify, progress=progress or _silent)
         return replace(report, target=state.rebuild())
 
 
@@ -128,36 +128,30 @@ def check(reader: Reader, names: Sequence[str]) -> None:
         raise error
 
 
-def move(
-    reader: Reader,
-    state: State,
-    transfers: Sequence[Transfer],
-    *,
-    verify: bool,
-    progress: Callable[[int], None],
-) -> None:
+def move(reader: Reader, state: State, moves: Moves, *, verify: bool, progress: Callable[[int], None]) -> None:
     """Move values into their places: straight into memory, by slices, or through an array of their own.
 
     Raises:
         DamagedError: A hash does not hold; `overwritten` names the variables of the target that are changed.
     """
-    direct: dict[str, np.ndarray] = {}
+    direct = moves.direct
     names: dict[str, str] = {}
     others: list[Move] = []
-    for source, name, place in transfers:
-        memory = place if type(place) is np.ndarray and place.flags.carray else state.slot(name).memory()
+    for source, name in moves.others:
+        slot = state.slot(name)
+        memory = slot.memory()
         if memory is None or memory.dtype != source.dtype or memory.dtype.hasobject:
-            others.append(Move(source, state.slot(name), memory))
+            others.append(Move(source, slot, memory))
         else:
             direct[source.name] = memory
             names[source.name] = name
     done: list[str] = []
-    with _overwriting(done, names):
+    with _overwriting(done, direct, names):
         reader.read_into(direct, verify=verify)
-    done += names.values()
+    done += (names.get(name, name) for name in direct)
     progress(sum(memory.nbytes for memory in direct.values()))
     for batch in _batches(others):
-        with _overwriting(done, {}):
+        with _overwriting(done, (), {}):
             _move_batch(reader, batch, done, verify)
         progress(sum(one.source.nbytes for one in batch))
 
@@ -217,16 +211,26 @@ def _batches(moves: Sequence[Move]) -> Iterator[list[Move]]:
 
 
 @contextlib.contextmanager
-def _overwriting(done: list[str], names: Mapping[str, str]) -> Iterator[None]:
-    """Make an error name what has been overwritten so far, in the names of the target."""
+def _overwriting(done: Sequence[str], reading: Container[str], names: Mapping[str, str]) -> Iterator[None]:
+    """Make an error name what has been overwritten so far.
+
+    Args:
+        done: What was overwritten before, by name in the target.
+        reading: The names in the checkpoint of what is being overwritten.
+        names: Their names in the target, where these differ.
+    """
     try:
         yield
     except DamagedError as error:
-        changed = (*done, *(names[name] for name in error.overwritten if name in names))
+        changed = (*done, *(names.get(name, name) for name in error.overwritten if name in reading))
         error.overwritten = tuple(dict.fromkeys(changed))
         if error.overwritten:
             shown = ", ".join(error.overwritten[:5]) + (", …" if len(error.overwritten) > 5 else "")
             error.add_note(f"overwritten by then: {shown} ({len(error.overwritten)} variables); staged=True avoids it")
+        raise
+    except BaseException as error:  # a failing disk, or Ctrl-C
+        what = f"{len(done)} variables" if done else "some variables"
+        error.add_note(f"{what} of the target may have been overwritten by then")
         raise
 
 
