@@ -22,12 +22,14 @@ OWN_GROUP = ".tmplcore"
 
 _LONGEST = 0xFFFF
 # Every bad pattern, in a text where each name stands between two NULs. `.` and `..` parts and empty parts mean
-# something else to HDF5 and to file systems; the last two are ours.
+# something else to HDF5 and to file systems; the last four are ours.
 _BAD: tuple[tuple[bytes, str], ...] = (
     (b"\0\0", "is empty"),
     (b"\0/", "begins with '/'"),
     (b"/\0", "ends with '/'"),
     (b"//", "has an empty part"),
+)
+_BAD_DOTS: tuple[tuple[bytes, str], ...] = (
     (b"\0./", "has a part '.'"),
     (b"/./", "has a part '.'"),
     (b"/.\0", "has a part '.'"),
@@ -77,7 +79,8 @@ def check_text(text: bytes) -> None:
     Raises:
         InvalidNameError: A name has no path of its own in an HDF5 file.
     """
-    for pattern, problem in _BAD:
+    dots = _BAD_DOTS if b"/." in text or b"\0." in text else ()  # most names have no part that begins with a dot
+    for pattern, problem in (*_BAD, *dots):
         at = text.find(pattern)
         if at >= 0:
             start = text.rfind(b"\0", 0, at + 1) + 1

@@ -34,8 +34,7 @@ META_ROOM = 1024
 """The metadata is padded to a multiple of this, so that a step's metrics rarely change the layout."""
 
 _KEPT_BYTES = 64 << 20  # of structures of earlier saves
-_SMALL_BATCH = 16 << 20  # bytes of small variables that are joined and written at once
-_INLINE = 1 << 20  # below this many bytes a second thread costs more than it gains
+_SMALL_BATCH = 1 << 20  # bytes of small variables that are joined, written and hashed while they are in the cache
 
 Value = np.ndarray | LazyVariable
 _shape_of = attrgetter("shape")
@@ -159,7 +158,7 @@ def _layout(
         texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
         if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
             return layout, texts
-    if not all(isinstance(dtype, np.dtype) for dtype in dtypes):
+    if not all(issubclass(kind, np.dtype) for kind in set(map(type, dtypes))):
         raise _not_an_array(names, values)
     texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
     layout = _new_layout(subject, texts, options)
@@ -252,11 +251,13 @@ def _fill(
     foreign = layout.foreign
     if not set(map(type, values)) <= {np.ndarray}:
         foreign |= {row for row, value in enumerate(values) if type(value) is not np.ndarray}
-    with _Pipe(fd, threaded=header.size > _INLINE, options=options) as pipe:
-        if not plan.packings:
-            pipe.write(plan.image, 0)
-        for batch in _batches(plan):
-            _write_small(pipe, plan, batch, values, foreign, texts, hashes)
+    if not plan.packings:
+        write_at(fd, plan.image, 0)
+    for batch in _batches(plan):
+        size = _write_small(fd, plan, batch, values, foreign, texts, hashes)
+        if options.progress is not None:
+            options.progress(size)
+    with _Pipe(fd, options) as pipe:
         for row in plan.large.tolist():
             _write_large(pipe, plan, row, values[row], texts.get(row), hashes)
         _write_packed(pipe, plan, values, texts, hashes)
@@ -288,14 +289,15 @@ def _batches(plan: Plan) -> list[np.ndarray]:
 
 
 def _write_small(
-    pipe: _Pipe,
+    fd: int,
     plan: Plan,
     rows: np.ndarray,
     values: list[Any],
     foreign: frozenset[int],
     texts: dict[int, Text],
     hashes: np.ndarray,
-) -> None:
+) -> int:
+    """Write small variables that lie together; return how many bytes."""
     numbers = rows.tolist()
     first, last = numbers[0], numbers[-1]
     if last - first + 1 == len(numbers):
@@ -313,10 +315,12 @@ def _write_small(
     except (BufferError, TypeError, ValueError):  # something is not contiguous
         arrays = [np.ascontiguousarray(array) for array in arrays]
         data = _join(arrays, gaps)
-    pipe.write(data, first_offset := int(offsets[0]))
-    if len(data) != int(offsets[-1] + sizes[-1]) - first_offset:
+    at = int(offsets[0])
+    if len(data) != int(offsets[-1] + sizes[-1]) - at:
         raise SaveError("a variable changed its size while it was being saved")
+    write_at(fd, data, at)
     hashes[rows] = np.fromiter(map(xxhash.xxh3_64_intdigest, arrays), np.uint64, len(arrays))
+    return len(data)
 
 
 def _join(arrays: list[Any], gaps: np.ndarray) -> bytes:
@@ -394,30 +398,23 @@ def raw_array(value: Value, stored: StoredType, text: Text | None) -> np.ndarray
 
 
 class _Pipe:
-    """Writes in a second thread, so that the caller can hash and join meanwhile; a few writes are under way at most."""
+    """Writes in a second thread, so that the caller can hash the next block; a few writes are under way at most."""
 
-    def __init__(self, fd: int, *, threaded: bool, options: WriteOptions) -> None:
+    def __init__(self, fd: int, options: WriteOptions) -> None:
         self._fd = fd
-        self._pool = ThreadPoolExecutor(1, "tmplcore-save") if threaded else None
+        self._pool = ThreadPoolExecutor(1, "tmplcore-save")  # starts its thread with the first write
         self._waiting: deque[tuple[Future[None], int]] = deque()
         self._progress = options.progress
 
     def write(self, data: Any, offset: int) -> None:
-        size = memoryview(data).nbytes
-        if self._pool is None:
-            write_at(self._fd, data, offset)
-            self._report(size)
-            return
-        self._waiting.append((self._pool.submit(write_at, self._fd, data, offset), size))
+        future = self._pool.submit(write_at, self._fd, data, offset)
+        self._waiting.append((future, memoryview(data).nbytes))
         if len(self._waiting) > 2:
             self._take()
 
     def _take(self) -> None:
         future, size = self._waiting.popleft()
         future.result()
-        self._report(size)
-
-    def _report(self, size: int) -> None:
         if self._progress is not None:
             self._progress(size)
 
@@ -428,9 +425,7 @@ class _Pipe:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
-                while self._waiting:
-                    self._take()
+            while self._waiting and kind is None:
+                self._take()
         finally:
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
+            self._pool.shutdown(cancel_futures=True)
