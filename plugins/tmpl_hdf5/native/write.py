@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from operator import attrgetter, itemgetter
+from operator import attrgetter, eq, itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +20,7 @@ import xxhash
 
 from tmpl_hdf5.native import index as index_format
 from tmpl_hdf5.native.blocks import BLOCK, fallocate, flat_blocks, write_at
+from tmpl_hdf5.native.direct import SMALLEST, write_direct
 from tmpl_hdf5.native.dtypes import StoredType, stored_type, type_code
 from tmpl_hdf5.native.index import ALIGNMENT, Kind, Packed
 from tmpl_hdf5.native.packing import chunk_origins, chunk_shape, codec_for, filters_for, pack_chunk
@@ -76,9 +77,24 @@ class _Layouts:
         self._kept: list[_Layout] = []
         self._lock = threading.Lock()
 
-    def find(self, subject: _Subject) -> _Layout | None:
+    def find(self, names: list[str], values: list[Any], aliases: dict[int, int], meta_size: int) -> _Layout | None:
+        """Return the layout for such values.
+
+        Shapes and dtypes are compared one by one: 100,000 tuples kept at once would wake the garbage collector.
+        """
         with self._lock:
-            return next((layout for layout in self._kept if layout.subject == subject), None)
+            kept = list(self._kept)
+        for layout in kept:
+            subject = layout.subject
+            if (
+                subject.meta_size == meta_size
+                and subject.names == names
+                and subject.aliases == aliases
+                and all(map(eq, map(_dtype_of, values), subject.dtypes))
+                and all(map(eq, map(_shape_of, values), subject.shapes))
+            ):
+                return layout
+        return None
 
     def keep(self, layout: _Layout) -> None:
         with self._lock:
@@ -106,7 +122,7 @@ def write(path: Path, variables: Mapping[str, Value], meta: Metadata, options: W
         raise SaveError(f"cannot create {path}: {error.strerror}") from error
     try:
         try:
-            _fill(fd, layout, values, texts, text, options)
+            _fill(path, fd, layout, values, texts, text, options)
             if options.durable:
                 os.fsync(fd)
         finally:
@@ -146,20 +162,19 @@ def _layout(
     names: list[str], values: list[Any], meta_size: int, options: WriteOptions
 ) -> tuple[_Layout, dict[int, Text]]:
     """Return the layout for these values, an earlier one if it still fits, and the text among them, encoded."""
+    aliases = _aliases(values)
     try:
+        layout = None if options.compression else _layouts.find(names, values, aliases, meta_size)
+        if layout is not None:
+            texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
+            if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
+                return layout, texts
         shapes, dtypes = list(map(_shape_of, values)), list(map(_dtype_of, values))
     except AttributeError:
-        shapes, dtypes = [], []
-    if len(shapes) < len(values):
-        raise _not_an_array(names, values)
-    subject = _Subject(names, shapes, dtypes, _aliases(values), meta_size)
-    layout = None if options.compression else _layouts.find(subject)
-    if layout is not None:
-        texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
-        if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
-            return layout, texts
+        raise _not_an_array(names, values) from None
     if not all(issubclass(kind, np.dtype) for kind in set(map(type, dtypes))):
         raise _not_an_array(names, values)
+    subject = _Subject(names, shapes, dtypes, aliases, meta_size)
     texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
     layout = _new_layout(subject, texts, options)
     if not layout.plan.packings:  # their sizes depend on the values
@@ -242,7 +257,7 @@ def _aliases(values: list[Any]) -> dict[int, int]:
 
 
 def _fill(
-    fd: int, layout: _Layout, values: list[Any], texts: dict[int, Text], meta: bytes, options: WriteOptions
+    path: Path, fd: int, layout: _Layout, values: list[Any], texts: dict[int, Text], meta: bytes, options: WriteOptions
 ) -> None:
     plan = layout.plan
     header = plan.header
@@ -258,7 +273,7 @@ def _fill(
         if options.progress is not None:
             options.progress(size)
     with _Pipe(fd, options) as pipe:
-        for row in plan.large.tolist():
+        for row in _write_directly(path, fd, plan, values, texts, hashes, options):
             _write_large(pipe, plan, row, values[row], texts.get(row), hashes)
         _write_packed(pipe, plan, values, texts, hashes)
     for row, first in plan.aliases.items():
@@ -331,6 +346,36 @@ def _join(arrays: list[Any], gaps: np.ndarray) -> bytes:
     zeros = [bytes(gap) for gap in range(int(gaps.max()) + 1)]
     parts[1::2] = map(zeros.__getitem__, gaps.tolist())
     return b"".join(parts)
+
+
+def _write_directly(
+    path: Path,
+    fd: int,
+    plan: Plan,
+    values: list[Any],
+    texts: dict[int, Text],
+    hashes: np.ndarray,
+    options: WriteOptions,
+) -> list[int]:
+    """Write large arrays around the page cache if that pays; return the large rows that are still to be written."""
+    rows = plan.large.tolist()
+    direct = [
+        row
+        for row in rows
+        if row not in texts
+        and isinstance(values[row], np.ndarray)
+        and values[row].flags.c_contiguous
+        and values[row].dtype.isnative
+    ]
+    if not options.durable or int(plan.sizes[direct].sum()) < SMALLEST:
+        return rows
+    arrays = [raw_array(values[row], plan.kinds[plan.types[row]][0], None) for row in direct]
+    found = write_direct(path, fd, arrays, plan.offsets[direct].tolist(), options.progress)
+    if found is None:
+        return rows
+    hashes[direct] = found
+    os.ftruncate(fd, plan.header.size)
+    return [row for row in rows if row not in set(direct)]
 
 
 def _write_large(pipe: _Pipe, plan: Plan, row: int, value: Value, text: Text | None, hashes: np.ndarray) -> None:
