@@ -1,8 +1,8 @@
 """Letters to phonemes: a bidirectional GRU reads a word, another one with attention says it.
 
 Written like the TensorFlow 1.3 program that trained it (g2p_en 1.0.0). The scopes make the variables' names, so they
-are those of the original checkpoint. The mathematics is the array API standard's: the same file runs wherever the variables
-are.
+are those of the original checkpoint. The mathematics is the array API standard's: the same file runs wherever the
+variables are.
 """
 
 import string
