@@ -393,7 +393,7 @@ LIMITS: dict[str, dict[str, float]] = {
 
 
 def peak() -> int:
-    with contextlib.suppress(OSError), open("/proc/self/status") as file:
+    with contextlib.suppress(OSError), Path("/proc/self/status").open() as file:
         for line in file:
             if line.startswith("VmHWM"):
                 return int(line.split()[1])
@@ -402,7 +402,7 @@ def peak() -> int:
 
 @contextlib.contextmanager
 def measured(out: dict[str, float], name: str) -> Iterator[None]:
-    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+    with contextlib.suppress(OSError), Path("/proc/self/clear_refs").open("w") as file:
         file.write("5")
     before = peak()
     start = time.perf_counter()
