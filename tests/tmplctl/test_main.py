@@ -134,7 +134,7 @@ HEAVY = ("h5py", "torch", "jax", "numpy", "pydantic", "rich", "safetensors", "tm
         (["config", "path"], ("pydantic",)),
         (["config", "show", "--json"], ("pydantic",)),
         (["plugins", "--json"], ("pydantic",)),
-        (["plugins"], ("pydantic", "rich")),
+        (["plugins"], ("pydantic",)),
     ],
 )
 def test_nothing_is_imported_before_it_is_needed(arguments, allowed):
