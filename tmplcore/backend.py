@@ -121,6 +121,13 @@ class Backend(ABC):
     def delete(self, spec: VariableSpec, cell: Cell) -> None:
         """Forget a variable; used when a failed first template call is rolled back."""
 
+    def memory(self, spec: VariableSpec, cell: Cell) -> np.ndarray | None:
+        """Return the memory of the value itself, as a writable NumPy array in C order; None if there is no such thing.
+
+        A restore reads straight into it. What is written to it must be what `value` shows.
+        """
+        return None
+
     def read_slice(self, spec: VariableSpec, cell: Cell, index: Any) -> np.ndarray:
         """Return `value[index]` as a NumPy array, reading no more than that where `sliced` is true."""
         return np.asarray(self.numpy(spec, cell)[index])

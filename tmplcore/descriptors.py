@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from tmplcore.errors import MissingExtraError, PluginFailedError
 
-__all__ = ["BackendPlugin", "Descriptor", "FormatPlugin", "GetterPlugin"]
+__all__ = ["AdapterPlugin", "BackendPlugin", "Descriptor", "FormatPlugin", "GetterPlugin"]
 
 
 def load(reference: str) -> Any:
@@ -128,3 +128,18 @@ class FormatPlugin(Descriptor):
     def detects(self, path: Any) -> bool:
         """Tell whether `path` is a checkpoint of this format."""
         return bool(load(self.detect)(path))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterPlugin(Descriptor):
+    """A framework whose objects can be saved and restored: `factory()` returns a `tmplcore.checkpoint.Adapter`.
+
+    Attributes:
+        module: The framework's module (`torch`). The adapter is made only once that has been imported: before, no
+            object of it can exist.
+    """
+
+    kind: ClassVar[str] = "adapter"
+    hook: ClassVar[str] = "tmplcore_adapters"
+
+    module: str

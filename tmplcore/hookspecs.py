@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from tmplcore.descriptors import BackendPlugin, FormatPlugin, GetterPlugin
+    from tmplcore.descriptors import AdapterPlugin, BackendPlugin, FormatPlugin, GetterPlugin
 
 __all__ = ["hookimpl", "hookspec"]
 
@@ -41,6 +41,12 @@ def tmplcore_getters() -> Sequence[GetterPlugin]:
 @hookspec
 def tmplcore_formats() -> Sequence[FormatPlugin]:
     """Publish checkpoint formats."""
+    return ()
+
+
+@hookspec
+def tmplcore_adapters() -> Sequence[AdapterPlugin]:
+    """Publish adapters: what makes a framework's objects (modules, trees) sources and targets of checkpoints."""
     return ()
 
 

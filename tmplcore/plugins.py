@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import pluggy
 
 from tmplcore import hookspecs
-from tmplcore.descriptors import BackendPlugin, Descriptor, FormatPlugin, GetterPlugin
+from tmplcore.descriptors import AdapterPlugin, BackendPlugin, Descriptor, FormatPlugin, GetterPlugin
 from tmplcore.errors import (
     CheckpointNotFoundError,
     PluginConflictError,
@@ -62,7 +62,7 @@ class PluginRegistry:
         self._switches = Switches(os.environ if environ is None else environ)
         self._lock = threading.RLock()
         self._specs: list[ModuleType | type] = [hookspecs]
-        self._kinds: list[type[Descriptor]] = [BackendPlugin, FormatPlugin, GetterPlugin]
+        self._kinds: list[type[Descriptor]] = [AdapterPlugin, BackendPlugin, FormatPlugin, GetterPlugin]
         self._registered: list[Plugin] = []
         self._plugins: list[Plugin] = []
         self._manager: pluggy.PluginManager | None = None

@@ -77,6 +77,13 @@ class NumpyBackend(Backend):
         """Return the array itself."""
         return np.asarray(cell.value)
 
+    def memory(self, spec: VariableSpec, cell: Cell) -> np.ndarray | None:
+        """Return the array itself, unless its user made it unfit by changing it."""
+        value = cell.value
+        if type(value) is not np.ndarray or value.shape != spec.shape or value.dtype != spec.dtype:
+            return None
+        return value if value.flags.c_contiguous and value.flags.writeable else None
+
     def delete(self, spec: VariableSpec, cell: Cell) -> None:
         """Do nothing: the memory goes with the last reference."""
 

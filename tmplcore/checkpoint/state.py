@@ -1,0 +1,182 @@
+"""What can be saved and restored, as named slots: templates, scopes, stores, variables, mappings, modules, trees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+
+from tmplcore.backend import VariableSpec
+from tmplcore.checkpoint.adapter import adapters
+from tmplcore.checkpoint.format import Box, LazyVariable
+from tmplcore.checkpoint.slots import ArraySlot, LazySlot, ShardedSlot, Slot, VariableSlot
+from tmplcore.errors import InvalidTypeError, SaveError
+
+__all__ = ["State", "state_of"]
+
+_ACCEPTED = (
+    "a template, a scope, a store, variables, a mapping of names to arrays, a checkpoint, or (with its framework "
+    "imported) a torch.nn.Module or a JAX pytree"
+)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class State:
+    """The slots of an object.
+
+    Attributes:
+        slots: By name, in the object's order.
+        rebuild: Returns the object after its slots were written.
+        keys: Name → store key, of the variables where they differ (TensorFlow made the name unique, not the key).
+        seed: The seed of the store that the variables are in; None if there is no one store.
+    """
+
+    slots: Mapping[str, Slot]
+    rebuild: Callable[[], Any]
+    keys: Mapping[str, str] = field(default_factory=dict)
+    seed: int | None = None
+
+    def trainable(self) -> frozenset[str] | None:
+        """Return the names of the trainable variables; None if the object does not say."""
+        if all(slot.trainable is None for slot in self.slots.values()):
+            return None
+        return frozenset(name for name, slot in self.slots.items() if slot.trainable)
+
+
+def state_of(value: Any) -> State:
+    """Return the slots of an object.
+
+    Raises:
+        InvalidTypeError: It is nothing that has named variables.
+        SaveError: Two variables have one name, or a partitioned variable is not complete.
+    """
+    if isinstance(value, State):
+        return value
+    if isinstance(value, Mapping):
+        return State(_mapping_slots(value), lambda: value)
+    if (variables := _variables(value)) is not None:
+        return _variable_state(variables, value)
+    for adapter in adapters():
+        if (tree := adapter.tree(value)) is not None:
+            return State(tree.slots, tree.rebuild)
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | np.ndarray):
+        items = list(value)
+        if all(_is_variable(item) or _is_partitioned(item) for item in items):
+            return _variable_state(items, value)
+        kind = next(type(item).__name__ for item in items if not _is_variable(item))
+        raise InvalidTypeError(
+            f"a {type(value).__name__} with a {kind} in it has no names to save or restore by",
+            hint="give a mapping of names to arrays: nothing is ever matched by position",
+        )
+    raise InvalidTypeError(f"a {type(value).__name__} cannot be saved or restored", hint=f"give {_ACCEPTED}")
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(getattr(value, "spec", None), VariableSpec) and hasattr(value, "_cell")
+
+
+def _is_partitioned(value: Any) -> bool:
+    return hasattr(value, "_variable_list") or type(value).__name__ == "PartitionedVariable"
+
+
+def _variables(value: Any) -> list[Any] | None:
+    """Return the variables of a variable, a template, a scope or a store; None of anything else."""
+    if _is_variable(value) or _is_partitioned(value):
+        return [value]
+    if not type(value).__module__.startswith("tmplcore."):
+        return None
+    found = getattr(value, "variables", None) or getattr(value, "global_variables", None)
+    found = found() if callable(found) else found
+    return None if found is None else list(found)
+
+
+def _variable_state(variables: Iterable[Any], whole: Any) -> State:
+    flat: dict[int, Any] = {}
+    for variable in variables:
+        for part in variable if _is_partitioned(variable) else (variable,):
+            flat[id(part)] = part  # one that is listed twice is still one
+    slots: dict[str, Slot] = {}
+    shards: dict[str, list[tuple[Box, Slot]]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
+    keys: dict[str, str] = {}
+    for variable in flat.values():
+        place = variable._save_slice_info
+        name = variable.spec.name if place is None else place.full_name
+        slot = VariableSlot(name, variable)
+        if place is None:
+            if name in slots:
+                raise _twice(name)
+            slots[name] = slot
+            if variable.key is not None and variable.key != name:
+                keys[name] = variable.key
+            continue
+        if name not in shards:
+            if name in slots:
+                raise _twice(name)
+            slots[name] = slot  # keeps its place in the order
+            shapes[name] = tuple(place.full_shape)
+        shards.setdefault(name, []).append((Box(tuple(place.var_offset), tuple(place.var_shape)), slot))
+    for name, parts in shards.items():
+        slots[name] = ShardedSlot(name, shapes[name], parts)
+    stores = {id(variable.graph): variable.graph for variable in flat.values()}
+    seed = getattr(next(iter(stores.values())), "seed", None) if len(stores) == 1 else None
+    return State(slots, lambda: whole, keys, seed)
+
+
+def _mapping_slots(mapping: Mapping[str, Any]) -> dict[str, Slot]:
+    known = list(adapters())
+    slots: dict[str, Slot] = {}
+
+    def add(mapping: Mapping[Any, Any], prefix: str) -> None:
+        changeable = isinstance(mapping, MutableMapping)
+        for key, value in mapping.items():
+            if not isinstance(key, str):
+                raise InvalidTypeError(f"names of variables are str, not {type(key).__name__}: {key!r}")
+            name = prefix + key
+            if type(value) is np.ndarray:
+                slot: Slot = ArraySlot(name, value, _setter(mapping, key) if changeable else None)
+            elif isinstance(value, Mapping) and not isinstance(value, LazyVariable):
+                add(value, f"{name}/")
+                continue
+            else:
+                slot = _leaf(name, value, _setter(mapping, key) if changeable else None)
+            if name in slots:
+                raise _twice(name)
+            slots[name] = slot
+
+    def _leaf(name: str, value: Any, replace: Callable[[Any], None] | None) -> Slot:
+        if isinstance(value, LazyVariable):
+            return LazySlot(name, value)
+        if _is_variable(value):
+            return VariableSlot(name, value)
+        if _is_partitioned(value):
+            (whole,) = _variable_state([value], value).slots.values()
+            whole.name = name
+            return whole
+        for adapter in known:
+            if (slot := adapter.slot(name, value, replace)) is not None:
+                return slot
+        if isinstance(value, np.ndarray | np.generic | bool | int | float | complex | str | bytes):
+            return ArraySlot(name, value, replace)
+        if hasattr(value, "__array__"):
+            return ArraySlot(name, value, replace)
+        raise SaveError(
+            f"{name!r} is a {type(value).__name__}, which is no array",
+            hint="leave it out, or save it as meta=, which takes any JSON value",
+        )
+
+    add(mapping, "")
+    return slots
+
+
+def _setter(mapping: Any, key: str) -> Callable[[Any], None]:
+    return lambda value: mapping.__setitem__(key, value)
+
+
+def _twice(name: str) -> SaveError:
+    return SaveError(
+        f"two variables have the name {name!r}", hint="save them separately, or as a mapping with names of your choice"
+    )

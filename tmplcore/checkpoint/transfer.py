@@ -1,0 +1,221 @@
+"""Restoring: values go from the file straight into the memory of the target, checked on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tmplcore.checkpoint.casting import cast_array
+from tmplcore.checkpoint.files import opened
+from tmplcore.checkpoint.format import Reader
+from tmplcore.checkpoint.patterns import Selection
+from tmplcore.checkpoint.planning import (
+    MISMATCH,
+    MISSING,
+    UNEXPECTED,
+    Policy,
+    Rules,
+    Transfer,
+    make_plan,
+    refuse,
+)
+from tmplcore.checkpoint.rename import RenameRules
+from tmplcore.checkpoint.reports import RestoreReport
+from tmplcore.checkpoint.sharded import pieces
+from tmplcore.checkpoint.state import state_of
+from tmplcore.errors import DamagedError
+
+__all__ = ["restore"]
+
+# Values that cannot be read straight into their place are read this many bytes at a time.
+_BATCH_BYTES = 16 << 20
+
+
+def restore(
+    path: str | os.PathLike[str] | Reader,
+    target: Any,
+    *,
+    include: str | Iterable[str] | None = None,
+    exclude: str | Iterable[str] | None = None,
+    rename: Rules = None,
+    missing: str | Mapping[str, str] = "error",
+    unexpected: str | Mapping[str, str] = "error",
+    mismatch: str | Mapping[str, str] = "error",
+    cast: bool = False,
+    staged: bool = False,
+    verify: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> RestoreReport:
+    """Put the values of a checkpoint into a target. Strict: whatever does not match exactly is an error.
+
+    Nothing is matched by position, and nothing of the target is touched unless all names, shapes and dtypes fit.
+    Content hashes are checked while the values are read into place, without a second copy; if one does not hold, the
+    error names what has been overwritten by then. With `staged` all hashes are checked before the first value moves.
+
+    Args:
+        path: The checkpoint, or one that is open.
+        target: A template, a scope, a store, variables, a mapping of arrays (filled in place), an `nn.Module`, a
+            JAX pytree (see `RestoreReport.target`).
+        include: Patterns of the names to restore, in the checkpoint or in the target; all by default.
+        exclude: Patterns of the names to leave alone.
+        rename: Rules from names in the checkpoint to names in the target (see `RenameRules`).
+        missing: What to do about a variable that the checkpoint lacks: `error`; `warn` or `skip` leave it as it is;
+            `init` does too, and says that its initial value is meant to stay. Or a mapping of patterns to these.
+        unexpected: What to do about a variable that the target lacks: `error`, `warn`, `skip`; or a mapping.
+        mismatch: What to do about another shape or dtype: `error`, `warn`, `init`, `skip`; or a mapping.
+        cast: Convert dtypes of one kind (float64 to bfloat16, int64 to int32).
+        staged: Check every hash before anything is overwritten; the file is then read twice.
+        verify: Check hashes at all.
+        progress: Called with the number of bytes restored since the last call.
+
+    Returns:
+        What happened to every variable.
+
+    Raises:
+        RestoreError: Something is missing, unexpected or mismatched; the target is untouched.
+        DamagedError: The bytes are not what was written.
+        InvalidArgumentError: A rule, a pattern or a policy is not well formed, or two names end up as one.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from pathlib import Path
+        >>> from tmplcore import checkpoint
+        >>> path = Path(tempfile.mkdtemp()) / "old.h5"
+        >>> checkpoint.save(path, {"a/w": np.arange(3.0), "a/b": np.ones(1)})
+        >>> arrays = {"model/w": np.zeros(3)}
+        >>> report = checkpoint.restore(path, arrays, rename="a/=model/", exclude="*/b")
+        >>> arrays["model/w"], str(report).rpartition(": ")[2]
+        (array([0., 1., 2.]), '1 matched, 1 renamed, 1 excluded')
+    """
+    with opened(path) as reader:
+        state = state_of(target)
+        report, transfers = make_plan(
+            reader,
+            state,
+            selection=Selection(include, exclude),
+            rules=RenameRules(rename),
+            missing=Policy("missing", missing, MISSING),
+            unexpected=Policy("unexpected", unexpected, UNEXPECTED),
+            mismatch=Policy("mismatch", mismatch, MISMATCH),
+            cast=cast,
+        )
+        refuse(report)
+        if staged:
+            check(reader, [transfer.source.name for transfer in transfers])
+        move(reader, transfers, verify=verify, progress=progress or _silent)
+        return replace(report, target=state.rebuild())
+
+
+def check(reader: Reader, names: Sequence[str]) -> None:
+    """Check the hashes of some variables, reading every byte.
+
+    Raises:
+        DamagedError: One does not hold; it lists them all.
+    """
+    if damage := tuple(reader.verify(names)):
+        error = DamagedError(
+            f"{reader.path} is damaged, and nothing was restored: "
+            + "; ".join(f"{found.name or 'structure'}: {found.problem}" for found in damage[:5]),
+            hint="restore an earlier step; tmplctl verify --salvage writes what is intact",
+        )
+        error.damage = damage
+        raise error
+
+
+def move(reader: Reader, transfers: Sequence[Transfer], *, verify: bool, progress: Callable[[int], None]) -> None:
+    """Move values into their places: straight into memory, by slices, or through an array of their own.
+
+    Raises:
+        DamagedError: A hash does not hold; `overwritten` names the variables of the target that are changed.
+    """
+    direct: list[tuple[Transfer, np.ndarray]] = []
+    others: list[Transfer] = []
+    for transfer in transfers:
+        memory = transfer.slot.memory()
+        if memory is not None and memory.dtype == transfer.source.dtype and not memory.dtype.hasobject:
+            direct.append((transfer, memory))
+        else:
+            others.append(transfer)
+    done: list[str] = []
+    with _overwriting(done, {transfer.source.name: transfer.slot.name for transfer, _ in direct}):
+        reader.read_into({transfer.source.name: memory for transfer, memory in direct}, verify=verify)
+    done += [transfer.slot.name for transfer, _ in direct]
+    progress(sum(memory.nbytes for _, memory in direct))
+    for batch in _batches(others):
+        with _overwriting(done, {}):
+            _move_batch(reader, batch, done, verify)
+        progress(sum(transfer.source.nbytes for transfer in batch))
+
+
+def _move_batch(reader: Reader, batch: Sequence[Transfer], done: list[str], verify: bool) -> None:
+    whole = [transfer for transfer in batch if not _by_pieces(transfer)]
+    staged = {
+        transfer.source.name: np.empty(transfer.source.shape, transfer.source.dtype)
+        for transfer in whole
+        if not transfer.source.dtype.hasobject
+    }
+    reader.read_into(staged, verify=verify)
+    for transfer in whole:
+        value = staged.get(transfer.source.name)
+        if value is None:
+            if verify:
+                check(reader, [transfer.source.name])
+            value = transfer.source[...]
+        done.append(transfer.slot.name)
+        transfer.slot.write(cast_array(value, transfer.slot.dtype))
+    for transfer in batch:
+        if not _by_pieces(transfer):
+            continue
+        if verify:  # a piece cannot be checked by itself, and the whole may not fit into memory
+            check(reader, [transfer.source.name])
+        done.append(transfer.slot.name)
+        memory = transfer.slot.memory()
+        for index in pieces(transfer.source.shape, transfer.source.dtype.itemsize, _BATCH_BYTES):
+            value = cast_array(transfer.source[index], transfer.slot.dtype)
+            if memory is None:
+                transfer.slot.write_slice(index, value)
+            else:
+                memory[index] = value
+
+
+def _by_pieces(transfer: Transfer) -> bool:
+    """Tell whether a value goes piece by piece: it is large, and its place takes pieces."""
+    if transfer.source.nbytes <= _BATCH_BYTES or transfer.source.dtype.hasobject:
+        return False
+    return transfer.slot.sliced or transfer.slot.memory() is not None
+
+
+def _batches(transfers: Sequence[Transfer]) -> Iterator[list[Transfer]]:
+    batch: list[Transfer] = []
+    size = 0
+    for transfer in transfers:
+        if batch and size + transfer.source.nbytes > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(transfer)
+        size += transfer.source.nbytes
+    if batch:
+        yield batch
+
+
+@contextlib.contextmanager
+def _overwriting(done: list[str], names: Mapping[str, str]) -> Iterator[None]:
+    """Make an error name what has been overwritten so far, in the names of the target."""
+    try:
+        yield
+    except DamagedError as error:
+        changed = (*done, *(names[name] for name in error.overwritten if name in names))
+        error.overwritten = tuple(dict.fromkeys(changed))
+        if error.overwritten:
+            shown = ", ".join(error.overwritten[:5]) + (", …" if len(error.overwritten) > 5 else "")
+            error.add_note(f"overwritten by then: {shown} ({len(error.overwritten)} variables); staged=True avoids it")
+        raise
+
+
+def _silent(_: int) -> None:
+    """Tell nobody about progress."""
