@@ -1,1 +1,33 @@
-"""Plugin: hdf5."""
+"""Plugin: HDF5. The native checkpoint format, any other HDF5 file as a tree of datasets, and variables in a file."""
+
+from __future__ import annotations
+
+from tmplcore import hookspecs
+from tmplcore.descriptors import FormatPlugin
+
+__all__ = ["tmplcore_formats"]
+
+
+@hookspecs.hookimpl
+def tmplcore_formats() -> list[FormatPlugin]:
+    """Publish the native format, and HDF5 in general."""
+    return [
+        FormatPlugin(
+            name="tmplcore",
+            summary="one HDF5 file a step, indexed, hashed, readable by any HDF5 tool",
+            factory="tmpl_hdf5.native.format:NativeFormat",
+            suffixes=(".h5",),
+            detect="tmpl_hdf5.detect:is_native",
+            writable=True,
+            priority=20,
+        ),
+        FormatPlugin(
+            name="hdf5",
+            summary="any HDF5 file as a tree of datasets (Keras weights, working files)",
+            factory="tmpl_hdf5.generic.reader:HDF5Format",
+            requires=("h5py",),
+            suffixes=(".h5", ".hdf5"),
+            detect="tmpl_hdf5.detect:is_hdf5",
+            priority=10,
+        ),
+    ]

@@ -69,6 +69,48 @@ class Metadata:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     format_version: str | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what is known as JSON values, for a format that has a place for text.
+
+        Example:
+            >>> Metadata(step=3, metrics={"loss": 0.5}).to_json()
+            {'step': 3, 'metrics': {'loss': 0.5}}
+        """
+        values = {
+            "step": self.step,
+            "time": self.time,
+            "metrics": dict(self.metrics),
+            "user": dict(self.user),
+            "provenance": dict(self.provenance),
+        }
+        return {name: value for name, value in values.items() if value not in (None, {})}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], format_version: str | None = None) -> Metadata:
+        """Return what `to_json` made. It comes out of a file: whatever is not of its kind is left out.
+
+        Example:
+            >>> Metadata.from_json({"step": "three", "metrics": {"loss": 0.5, "note": "x"}})
+            Metadata(step=None, time=None, metrics={'loss': 0.5}, user={}, provenance={}, format_version=None)
+        """
+
+        def number(value: object) -> bool:
+            return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+        def mapping(name: str) -> dict[str, Any]:
+            value = values.get(name)
+            return value if isinstance(value, dict) else {}
+
+        step, time = values.get("step"), values.get("time")
+        return cls(
+            step=step if isinstance(step, int) and number(step) else None,
+            time=time if number(time) else None,
+            metrics={name: value for name, value in mapping("metrics").items() if number(value)},
+            user=mapping("user"),
+            provenance=mapping("provenance"),
+            format_version=format_version,
+        )
+
 
 class LazyVariable(ABC):
     """A variable in a checkpoint; its data is read when it is asked for.
@@ -184,6 +226,25 @@ class Reader(Mapping[str, LazyVariable], ABC):
             return self[name]
         except VariableMissingError:
             return default
+
+    def read(
+        self, names: Iterable[str] | None = None, *, mapped: bool = False, verify: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Return the named variables (all by default) as arrays, several at a time where the format gains by it.
+
+        Args:
+            names: Which variables, in which order.
+            mapped: Read-only arrays over the mapped file, where the format can: nothing is read until it is used,
+                and the arrays outlive the reader. Others are read. The file must not be changed in place.
+            verify: Check every content hash that the format keeps.
+
+        Raises:
+            DamagedError: A hash does not match, or bytes are missing.
+        """
+        variables = {name: self[name] for name in (self if names is None else names)}
+        numeric = {n: np.empty(v.shape, v.dtype) for n, v in variables.items() if not v.dtype.hasobject}
+        self.read_into(numeric, verify=verify)
+        return {name: numeric[name] if name in numeric else variables[name][...] for name in variables}
 
     def read_into(self, targets: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
         """Fill existing arrays, several at a time where the format gains by it.

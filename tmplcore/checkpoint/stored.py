@@ -19,7 +19,7 @@ import numpy as np
 from tmplcore.checkpoint.format import LazyVariable
 from tmplcore.errors import CheckpointNotFoundError, DamagedError, InvalidArgumentError, UnreadableError
 
-__all__ = ["InputFile", "StoredArray", "element_index", "writable_bytes"]
+__all__ = ["InputFile", "StoredArray", "element_index", "swap_bytes", "writable_bytes"]
 
 # Linux moves at most 0x7ffff000 bytes in one read (read(2)); stay below it everywhere.
 _MOST_PER_READ = 1 << 30
@@ -36,6 +36,15 @@ def writable_bytes(array: np.ndarray) -> memoryview:
     if not array.flags.c_contiguous or not array.flags.writeable:
         raise InvalidArgumentError("a value can only be read into a writable array in C order")
     return array.reshape(-1).view(np.uint8).data
+
+
+def swap_bytes(array: np.ndarray) -> None:
+    """Turn the bytes of every number of a C-order array around, in place.
+
+    By words, not by the dtype, so that `ml_dtypes` work: a complex number has two, a text one per character.
+    """
+    words = {"c": array.dtype.itemsize // 2, "U": 4}.get(array.dtype.kind, array.dtype.itemsize)
+    array.reshape(-1).view(f"u{words}").byteswap(inplace=True)
 
 
 def element_index(index: Any, ndim: int) -> tuple[tuple[int | slice, ...], tuple[Any, ...]] | None:
@@ -197,9 +206,10 @@ class StoredArray(LazyVariable):
         swapped: True if the stored elements are in the other byte order than the machine's.
         fortran: True if the first axis is the one that varies fastest.
         digest: What `digest` is to say.
+        trainable: What `trainable` is to say.
     """
 
-    __slots__ = ("_digest", "_fortran", "_swapped", "dtype", "file", "name", "offset", "shape")
+    __slots__ = ("_digest", "_fortran", "_swapped", "_trainable", "dtype", "file", "name", "offset", "shape")
 
     def __init__(
         self,
@@ -212,6 +222,7 @@ class StoredArray(LazyVariable):
         swapped: bool = False,
         fortran: bool = False,
         digest: str | None = None,
+        trainable: bool | None = None,
     ) -> None:
         self.name = name
         self.shape = shape
@@ -221,11 +232,17 @@ class StoredArray(LazyVariable):
         self._swapped = swapped
         self._fortran = fortran and len(shape) > 1
         self._digest = digest
+        self._trainable = trainable
 
     @property
     def digest(self) -> str | None:
         """What the format keeps."""
         return self._digest
+
+    @property
+    def trainable(self) -> bool | None:
+        """What the format keeps."""
+        return self._trainable
 
     def __getitem__(self, index: Any) -> np.ndarray:
         split = element_index(index, len(self.shape))
@@ -251,9 +268,7 @@ class StoredArray(LazyVariable):
         """Fill `out` with the stored elements from number `first` on."""
         self.file.read_into(self.offset + first * self.dtype.itemsize, writable_bytes(out))
         if self._swapped:
-            # By words, not by the dtype: a complex number has two, a text one per character.
-            words = {"c": self.dtype.itemsize // 2, "U": 4}.get(self.dtype.kind, self.dtype.itemsize)
-            out.reshape(-1).view(f"u{words}").byteswap(inplace=True)
+            swap_bytes(out)
 
     def _part(self, shape: tuple[int, ...], axes: tuple[int | slice, ...], first: int) -> np.ndarray:
         """Read `array[axes]` of the array of this shape in C order that starts at element `first`."""

@@ -1,0 +1,289 @@
+"""Read any HDF5 file as a tree of datasets."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5g, h5o, h5s
+
+from tmpl_hdf5.generic.guard import DEPTH, LINKS, check_dataset, check_link, object_address
+from tmpl_hdf5.generic.types import ForeignType, foreign_type
+from tmpl_hdf5.names import OWN_GROUP, from_path
+from tmplcore.checkpoint.format import Format, LazyVariable, Metadata, Reader
+from tmplcore.errors import (
+    CheckpointNotFoundError,
+    DamagedError,
+    UnreadableError,
+    UntrustedError,
+    VariableMissingError,
+)
+
+__all__ = ["HDF5Format", "HDF5Reader", "HDF5Variable"]
+
+_ATTRIBUTE_BYTES = 1 << 16
+_FAILURES = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)
+
+
+@final
+class HDF5Variable(LazyVariable):
+    """A dataset of an HDF5 file."""
+
+    __slots__ = ("_alias_of", "_dataset", "_type", "dtype", "name", "shape")
+
+    def __init__(self, name: str, dataset: h5d.DatasetID, kind: ForeignType, alias_of: str | None) -> None:
+        self.name = name
+        self.shape = tuple(map(int, dataset.shape))
+        self.dtype = kind.dtype
+        self._dataset = dataset
+        self._type = kind
+        self._alias_of = alias_of
+
+    @property
+    def alias_of(self) -> str | None:
+        """The name of the variable under which the same data is listed first."""
+        return self._alias_of
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the value."""
+        if self.dtype.hasobject:
+            return int(self._dataset.get_storage_size())
+        return super().nbytes
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        region = _region(index, self.shape)
+        if region is None or not self.shape or 0 in self.shape:
+            out = self._read(h5s.ALL, self.shape)
+            return out if index is Ellipsis else np.asarray(out[index])
+        starts, counts, steps, kept = region
+        if 0 in counts:
+            return np.empty([counts[axis] for axis in kept], self.dtype)
+        selection = self._dataset.get_space()
+        selection.select_hyperslab(starts, counts, steps)
+        return self._read(selection, counts).reshape([counts[axis] for axis in kept])
+
+    def read_into(self, out: np.ndarray) -> None:
+        """Read the whole value into an array."""
+        if out.shape != self.shape or out.dtype != self.dtype:
+            raise ValueError(f"{self.name!r} is {self.shape} {self.dtype}, the array is {out.shape} {out.dtype}")
+        if self.dtype.hasobject or not out.flags.c_contiguous:
+            out[...] = self[...]
+        elif out.size:
+            self._fill(out.view(self._type.raw), h5s.ALL, h5s.ALL)
+
+    def _read(self, selection: Any, counts: tuple[int, ...]) -> np.ndarray:
+        out = np.empty(counts, self._type.raw)
+        if out.size:
+            memory = h5s.ALL if selection is h5s.ALL else h5s.create_simple(counts)
+            self._fill(out, memory, selection)
+        if self.dtype.hasobject:
+            plain = np.empty(out.shape, object)
+            plain[...] = out
+            return plain
+        return out.view(self.dtype)
+
+    def _fill(self, out: np.ndarray, memory: Any, selection: Any) -> None:
+        try:
+            self._dataset.read(memory, selection, out, mtype=self._type.memory)
+        except _FAILURES as error:
+            raise DamagedError(f"variable {self.name!r} cannot be read: {error}") from error
+
+
+@final
+class HDF5Reader(Reader):
+    """An open HDF5 file; every dataset is a variable, named by its path."""
+
+    format = "hdf5"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.exists():
+            raise CheckpointNotFoundError(f"there is no checkpoint at {path}")
+        try:
+            self._file = h5py.File(path, "r", locking="best-effort")
+        except OSError as error:
+            raise UnreadableError(f"{path} cannot be read as HDF5: {error}") from error
+        try:
+            tree = _Tree(self._file.id, path.stat().st_size)
+            self._variables = tree.variables
+            self._skipped = tree.skipped
+        except UnreadableError as error:
+            self._file.close()
+            raise type(error)(f"{path}: {error}", hint=error.hint) from None
+        except _FAILURES as error:
+            self._file.close()
+            raise DamagedError(f"{path}: its structure cannot be read: {error}") from error
+
+    @property
+    def meta(self) -> Metadata:
+        """The attributes of the root group, and what of the file is not a variable."""
+        provenance: dict[str, Any] = {}
+        if attributes := _attributes(h5g.open(self._file.id, b"/")):
+            provenance["attributes"] = attributes
+        if self._skipped:
+            provenance["skipped"] = dict(self._skipped)
+        return Metadata(provenance=provenance)
+
+    def __getitem__(self, name: str) -> LazyVariable:
+        try:
+            return self._variables[name]
+        except KeyError:
+            raise VariableMissingError(f"{self.path} has no variable {name!r}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._variables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._variables = {}
+        self._file.close()
+
+
+@final
+class HDF5Format(Format):
+    """Any HDF5 file: Keras weights, a live backend's working file, what other tools wrote."""
+
+    name = "hdf5"
+    suffixes = (".h5", ".hdf5")
+
+    def open(self, path: Path) -> Reader:
+        """Open a checkpoint."""
+        return HDF5Reader(path)
+
+
+@dataclass(slots=True)
+class _Tree:
+    """All datasets of a file, found breadth first, so that the number of links is known before they are opened."""
+
+    file: Any
+    file_size: int
+    variables: dict[str, HDF5Variable] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    _links: int = 0
+
+    def __post_init__(self) -> None:
+        found: list[tuple[str, h5d.DatasetID]] = []
+        root = h5g.open(self.file, b"/")
+        groups = deque([("", root, 0)])
+        seen = {object_address(root)[0]}
+        self._count(root)
+        while groups:
+            path, group, depth = groups.popleft()
+            for name, kind in _links(group):
+                inner = f"{path}/{name}" if path else name
+                if not path and name == OWN_GROUP:
+                    continue
+                check_link(inner, kind)
+                item = h5o.open(group, name.encode(errors="surrogateescape"))
+                if isinstance(item, h5g.GroupID):
+                    address, _ = object_address(item)
+                    if address in seen or depth >= DEPTH:
+                        problem = "is reached by two paths or by itself" if address in seen else "is nested too deep"
+                        raise UntrustedError(f"group {inner!r} {problem}")
+                    seen.add(address)
+                    self._count(item)
+                    groups.append((inner, item, depth + 1))
+                elif isinstance(item, h5d.DatasetID):
+                    check_dataset(inner, item, self.file_size)
+                    found.append((inner, item))
+        self._add(found)
+
+    def _count(self, group: h5g.GroupID) -> None:
+        self._links += group.get_num_objs()
+        if self._links > LINKS:
+            raise UntrustedError(f"it has more than {LINKS} links")
+
+    def _add(self, found: list[tuple[str, h5d.DatasetID]]) -> None:
+        firsts: dict[int, str] = {}
+        for path, dataset in sorted(found, key=lambda item: item[0]):
+            name = from_path(path)
+            space = dataset.get_space()
+            try:
+                if space.get_simple_extent_type() == h5s.NULL:
+                    raise TypeError("no data at all")
+                kind = foreign_type(dataset.get_type())
+            except _FAILURES as error:
+                self.skipped[name] = f"not a variable: it holds {error}"
+                continue
+            address, links = object_address(dataset)
+            first = firsts.setdefault(address, name) if links > 1 else name
+            self.variables[name] = HDF5Variable(name, dataset, kind, None if first == name else first)
+
+
+def _links(group: h5g.GroupID) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+
+    def visit(name: bytes, info: Any) -> None:
+        found.append((name.decode(errors="surrogateescape"), info.type))
+
+    group.links.iterate(visit, info=True)
+    return found
+
+
+def _attributes(group: h5g.GroupID) -> dict[str, Any]:
+    """Return the small attributes of a group that are numbers or text."""
+    out: dict[str, Any] = {}
+    for number in range(min(h5a.get_num_attrs(group), 100)):
+        try:
+            attribute = h5a.open(group, index=number)
+            name = attribute.name.decode(errors="replace")
+            if attribute.get_storage_size() > _ATTRIBUTE_BYTES:
+                continue
+            kind = foreign_type(attribute.get_type())
+            value = np.empty(attribute.shape, kind.raw)
+            attribute.read(value, mtype=kind.memory)
+            out[name] = _plain(value.view(kind.dtype) if not kind.dtype.hasobject else value)
+        except _FAILURES:
+            continue
+    return out
+
+
+def _plain(value: np.ndarray) -> Any:
+    def text(item: Any) -> Any:
+        if isinstance(item, bytes):
+            return item.decode(errors="replace")
+        return [text(part) for part in item] if isinstance(item, list) else item
+
+    return text(value.tolist())
+
+
+def _region(index: Any, shape: tuple[int, ...]) -> Any:
+    """Return basic indexing as starts, counts, steps and the axes that stay; None if it is something else."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if sum(part is Ellipsis for part in parts) > 1:
+        return None
+    if Ellipsis in parts:
+        at = next(number for number, part in enumerate(parts) if part is Ellipsis)
+        parts = (*parts[:at], *[slice(None)] * (len(shape) - len(parts) + 1), *parts[at + 1 :])
+    parts = (*parts, *[slice(None)] * (len(shape) - len(parts)))
+    if len(parts) != len(shape):
+        return None
+    starts, counts, steps, kept = [], [], [], []
+    for axis, (part, length) in enumerate(zip(parts, shape, strict=True)):
+        if isinstance(part, slice):
+            start, stop, step = part.indices(length)
+            if step < 1:
+                return None
+            starts.append(start)
+            counts.append(len(range(start, stop, step)))
+            steps.append(step)
+            kept.append(axis)
+        elif isinstance(part, int | np.integer) and -length <= part < length:
+            starts.append(int(part) % length)
+            counts.append(1)
+            steps.append(1)
+        else:
+            return None
+    return tuple(starts), tuple(counts), tuple(steps), kept

@@ -1,0 +1,40 @@
+"""The native checkpoint format, as `tmplcore.checkpoint` sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import final
+
+import numpy as np
+
+from tmpl_hdf5.native.read import NativeReader
+from tmpl_hdf5.native.write import write
+from tmplcore.checkpoint.format import Format, LazyVariable, Metadata, WriteOptions
+
+__all__ = ["NativeFormat"]
+
+_DEFAULT = WriteOptions()
+
+
+@final
+class NativeFormat(Format):
+    """HDF5 files with an index: `docs/reference/checkpoint-format.md`."""
+
+    name = "tmplcore"
+    suffixes = (".h5",)
+    writable = True
+
+    def open(self, path: Path) -> NativeReader:
+        """Open a checkpoint."""
+        return NativeReader(path)
+
+    def write(
+        self,
+        path: Path,
+        variables: Mapping[str, np.ndarray | LazyVariable],
+        meta: Metadata,
+        options: WriteOptions = _DEFAULT,
+    ) -> None:
+        """Write a new file; see `Format.write`."""
+        write(path, variables, meta, options)

@@ -1,0 +1,321 @@
+"""The index of a native checkpoint: one dataset that says all there is to know without walking groups.
+
+    header (128 bytes) · offsets (8 bytes a row) · hashes (8) · types (4) · flags (1) · names · table · hash (16)
+
+A row is one stored part of a variable: a type (dtype and shape of the part), an offset, a hash. Today each variable
+is one part, its whole, in this very file; the table's `boxes` and `files` (feature bits, which a reader must know)
+are where a variable in several boxes, or in another step's file, will say so. `docs/reference/checkpoint-format.md`
+is the specification; nothing read here is believed before it is checked.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from tmpl_hdf5.names import check_text
+from tmpl_hdf5.native.dtypes import StoredType, stored_type
+from tmplcore.errors import DamagedError, InvalidNameError, UnreadableError
+
+__all__ = ["ALIGNMENT", "HEADER_SIZE", "MAGIC", "VERSION", "Header", "Index", "Packed"]
+
+MAGIC = b"tmplidx\0"
+VERSION = 1
+ALIGNMENT = 64
+_HEADER = struct.Struct("<8sHHI10Q16sQ8x")
+HEADER_SIZE = _HEADER.size
+_ROW = 8 + 8 + 4 + 1
+_HASH = 16
+_TRAINABLE = {0: None, 1: False, 2: True}
+
+Numbers = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The fixed part of the index. Sizes and addresses are in bytes, from the start of the file.
+
+    Attributes:
+        rows: Stored parts.
+        names: Bytes of the names.
+        table: Bytes of the JSON table.
+        structure: Bytes of the structure at the start of the file.
+        trees: Where the B-trees of compressed variables are.
+        trees_size: Their size; 0 if there are none.
+        data: Where the data begins.
+        size: Size of the file.
+        meta: Where the JSON metadata is.
+        meta_size: Its size, with the spaces that pad it.
+        structure_hash: xxh3_128 of the structure and of the B-trees behind it.
+        meta_hash: xxh3_64 of the metadata.
+    """
+
+    rows: int
+    names: int
+    table: int
+    structure: int
+    trees: int
+    trees_size: int
+    data: int
+    size: int
+    meta: int
+    meta_size: int
+    structure_hash: bytes
+    meta_hash: int
+
+    def pack(self) -> bytes:
+        """Return the header's bytes."""
+        sizes = (self.rows, self.names, self.table, self.structure, self.trees, self.trees_size)
+        places = (self.data, self.size, self.meta, self.meta_size)
+        return _HEADER.pack(MAGIC, VERSION, HEADER_SIZE, 0, *sizes, *places, self.structure_hash, self.meta_hash)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Header:
+        """Read a header.
+
+        Raises:
+            UnreadableError: It is not one, or one of a later version.
+            DamagedError: Its sizes cannot be.
+        """
+        if len(data) < HEADER_SIZE or data[:8] != MAGIC:
+            raise UnreadableError("its index does not begin as an index does")
+        _, version, size, features, *fields = _HEADER.unpack(data[:HEADER_SIZE])
+        if version != VERSION or features:
+            raise UnreadableError(
+                f"it has version {version}, features {features:#x}; this program reads version {VERSION}",
+                hint="pip install --upgrade tmplcore",
+            )
+        header = cls(*fields)
+        if size != HEADER_SIZE or header.meta_size > header.size or header.meta + header.meta_size > header.size:
+            raise DamagedError("the sizes in its index cannot be")
+        if not header.structure <= header.data <= header.size or header.trees + header.trees_size > header.size:
+            raise DamagedError("the places in its index cannot be")
+        return header
+
+    @property
+    def index_size(self) -> int:
+        """Size of the whole index."""
+        return HEADER_SIZE + self.rows * _ROW + self.names + self.table + _HASH
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A variable that is stored in compressed chunks.
+
+    Attributes:
+        chunk: Shape of a chunk.
+        filters: Numbers and parameters of the HDF5 filters, in the order in which they were applied.
+        places: Address and size of every chunk, in C order.
+        stored_hash: xxh3_64 of the stored bytes of all chunks.
+    """
+
+    chunk: tuple[int, ...]
+    filters: tuple[tuple[int, tuple[int, ...]], ...]
+    places: Numbers
+    stored_hash: int
+
+
+@dataclass(slots=True)
+class Index:
+    """The decoded index.
+
+    Attributes:
+        header: Its fixed part.
+        names: Names of the variables, in the order in which they were saved.
+        offsets: Where the data of every variable is.
+        hashes: xxh3_64 of the data of every variable.
+        types: The type of every variable: a position in `kinds`.
+        kinds: Stored type and shape.
+        flags: 0: not known whether it is trainable, 1: it is not, 2: it is.
+        aliases: Rows that are a second name, and the row with the first.
+        lengths: Rows of text some of whose items end in NULs, and the true length of every item.
+        packed: Rows that are compressed.
+    """
+
+    header: Header
+    names: list[str]
+    offsets: Numbers
+    hashes: Numbers
+    types: Numbers
+    kinds: list[tuple[StoredType, tuple[int, ...]]]
+    flags: Numbers
+    aliases: dict[int, int] = field(default_factory=dict)
+    lengths: dict[int, list[int]] = field(default_factory=dict)
+    packed: dict[int, Packed] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> Numbers:
+        """Bytes of every variable, uncompressed."""
+        return kind_sizes(self.kinds)[self.types] if self.kinds else np.zeros(0, np.int64)
+
+    def trainable(self, row: int) -> bool | None:
+        """Whether the variable is trainable."""
+        return _TRAINABLE.get(int(self.flags[row]))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Index:
+        """Decode and check an index.
+
+        Raises:
+            UnreadableError: It is not one, or of a later version.
+            DamagedError: Something in it cannot be, or is not what was written.
+        """
+        header = Header.unpack(data)
+        if header.index_size != len(data):
+            raise DamagedError(f"its index should have {header.index_size} bytes and has {len(data)}")
+        if xxhash.xxh3_128_digest(memoryview(data)[:-_HASH]) != data[-_HASH:]:
+            raise DamagedError("its index is not what was written: the hash differs")
+        rows, at = header.rows, HEADER_SIZE
+        columns = []
+        for kind in ("<u8", "<u8", "<u4", "u1"):
+            columns.append(np.frombuffer(data, kind, rows, at))
+            at += columns[-1].nbytes
+        text = data[at : at + header.names]
+        names = _names(text, rows)
+        table = _json(data[at + header.names : at + header.names + header.table])
+        index = cls(header, names, columns[0].view("<i8"), columns[1], columns[2], _kinds(table), columns[3])
+        if rows and int(index.types.max()) >= len(index.kinds):
+            raise DamagedError("its index names a type that its table does not have")
+        try:
+            index._read_table(table)
+        except (TypeError, ValueError, KeyError, OverflowError, RecursionError) as error:
+            raise DamagedError(f"the table in its index cannot be read: {error}") from None
+        index._check_places()
+        return index
+
+    def _read_table(self, table: dict[str, Any]) -> None:
+        rows = self.header.rows
+        for row, first in table.get("aliases", ()):
+            if not 0 <= first < row < rows or self.offsets[row] != self.offsets[first]:
+                raise ValueError("an alias leads nowhere")
+            if self.types[row] != self.types[first] or first in self.aliases:
+                raise ValueError("an alias differs from what it stands for")
+            self.aliases[row] = first
+        for row, lengths in table.get("lengths", {}).items():
+            _, shape = self.kinds[self.types[int(row)]]
+            if len(lengths) != math.prod(shape):
+                raise ValueError("the lengths of a text variable are not one an item")
+            self.lengths[int(row)] = [int(length) for length in lengths]
+        for row, entry in table.get("packed", {}).items():
+            self._read_packed(int(row), entry)
+
+    def _read_packed(self, row: int, entry: dict[str, Any]) -> None:
+        stored, shape = self.kinds[self.types[row]]
+        chunk = tuple(int(length) for length in entry["chunk"])
+        if len(chunk) != len(shape) or min(chunk, default=1) < 1:
+            raise ValueError("a chunk has another rank than its variable")
+        if math.prod(chunk) * stored.raw.itemsize > 1 << 30:
+            raise ValueError("a chunk is larger than 1 GiB")
+        places = np.array(entry["chunks"], np.int64).reshape(-1, 2)
+        count = math.prod(-(-length // part) for length, part in zip(shape, chunk, strict=True))
+        if len(places) != count:
+            raise ValueError(f"a variable should have {count} chunks and has {len(places)}")
+        if count and (places.min() < 0 or places[:, 0].min() < self.header.data):
+            raise ValueError("a chunk is outside the data")
+        if count and int((places[:, 0] + places[:, 1]).max()) > self.header.size:
+            raise ValueError("a chunk is outside the file")
+        filters = tuple((int(number), tuple(int(value) for value in values)) for number, values in entry["filters"])
+        self.packed[row] = Packed(chunk, filters, places, int(entry["stored_hash"], 16))
+
+    def _check_places(self) -> None:
+        """All data is inside the data region, aligned, and no two variables overlap."""
+        sizes = self.sizes
+        plain = sizes > 0
+        if self.packed:
+            plain[list(self.packed)] = False
+        if self.aliases:
+            plain[list(self.aliases)] = False
+        offsets, sizes = self.offsets[plain], sizes[plain]
+        if not len(offsets):
+            return
+        if int(offsets.min()) < self.header.data or int((offsets % ALIGNMENT).max()):
+            raise DamagedError("its index places a variable outside the data, or not aligned")
+        if int(offsets.max()) > self.header.size or int((self.header.size - offsets - sizes).min()) < 0:
+            raise DamagedError("its index places a variable past the end of the file")
+        if (np.diff(offsets) < 0).any():
+            order = np.argsort(offsets, kind="stable")
+            offsets, sizes = offsets[order], sizes[order]
+        if (offsets[:-1] + sizes[:-1] > offsets[1:]).any():
+            raise DamagedError("its index places two variables on the same bytes")
+
+
+def kind_sizes(kinds: list[tuple[StoredType, tuple[int, ...]]]) -> Numbers:
+    """Bytes of a variable of each type."""
+    return np.array([math.prod(shape) * stored.raw.itemsize for stored, shape in kinds], np.int64)
+
+
+def encode_table(
+    kinds: list[tuple[StoredType, tuple[int, ...]]],
+    aliases: dict[int, int],
+    lengths: dict[int, list[int]],
+    packed: dict[int, Packed],
+) -> bytes:
+    """Return the JSON table of an index."""
+    table: dict[str, Any] = {"types": [[stored.code, list(shape)] for stored, shape in kinds]}
+    if aliases:
+        table["aliases"] = sorted(aliases.items())
+    if lengths:
+        table["lengths"] = {str(row): value for row, value in lengths.items()}
+    if packed:
+        table["packed"] = {
+            str(row): {
+                "chunk": entry.chunk,
+                "filters": entry.filters,
+                "chunks": entry.places.tolist(),
+                "stored_hash": f"{entry.stored_hash:016x}",
+            }
+            for row, entry in packed.items()
+        }
+    return json.dumps(table, separators=(",", ":")).encode()
+
+
+def encode(header: Header, offsets: Numbers, hashes: Numbers, types: Numbers, flags: Numbers, tail: bytes) -> bytes:
+    """Return the bytes of an index; `tail` is the names and the table."""
+    columns = (offsets.astype("<u8"), hashes.astype("<u8"), types.astype("<u4"), flags.astype("u1"))
+    data = b"".join((header.pack(), *columns, tail))
+    return data + xxhash.xxh3_128_digest(data)
+
+
+def _names(text: bytes, rows: int) -> list[str]:
+    if not rows:
+        return []
+    try:
+        check_text(b"\0" + text + b"\0")
+        names = text.decode().split("\0")
+    except (UnicodeDecodeError, InvalidNameError) as error:
+        raise DamagedError(f"its index has a name that cannot be: {error}") from None
+    if len(names) != rows:
+        raise DamagedError(f"its index should have {rows} names and has {len(names)}")
+    return names
+
+
+def _json(data: bytes) -> dict[str, Any]:
+    try:
+        table = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"the table in its index is not JSON: {error}") from None
+    if not isinstance(table, dict):
+        raise DamagedError("the table in its index is not an object")
+    return table
+
+
+def _kinds(table: dict[str, Any]) -> list[tuple[StoredType, tuple[int, ...]]]:
+    try:
+        kinds = []
+        for code, lengths in table["types"]:
+            shape = tuple(lengths)
+            if len(shape) > 32 or not all(type(length) is int and 0 <= length < 1 << 62 for length in shape):
+                raise ValueError(f"no array has the shape {shape}")
+            stored = stored_type(code)
+            if math.prod(shape) * stored.raw.itemsize >= 1 << 62:
+                raise ValueError(f"no file holds the shape {shape}")
+            kinds.append((stored, shape))
+    except (TypeError, ValueError, KeyError) as error:
+        raise DamagedError(f"the types in its index cannot be read: {error}") from None
+    return kinds

@@ -1,0 +1,377 @@
+"""Write a native checkpoint: plan the file (or take the last plan again), then structure, data, index, metadata."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import xxhash
+
+from tmpl_hdf5.native import index as index_format
+from tmpl_hdf5.native.blocks import BLOCK, fallocate, flat_blocks, write_at
+from tmpl_hdf5.native.dtypes import StoredType, stored_type, type_code
+from tmpl_hdf5.native.plan import Finished, Plan, round_up
+from tmpl_hdf5.native.text import Text, encode_text
+from tmplcore.checkpoint.format import LazyVariable, Metadata, WriteOptions
+from tmplcore.errors import SaveError
+
+__all__ = ["write"]
+
+META_ROOM = 1024
+"""The metadata is padded to a multiple of this, so that a step's metrics rarely change the layout."""
+
+_KEPT_BYTES = 64 << 20  # of structures of earlier saves
+_SMALL_BATCH = 16 << 20  # bytes of small variables that are joined and written at once
+_INLINE = 1 << 20  # below this many bytes a second thread costs more than it gains
+
+Value = np.ndarray | LazyVariable
+_shape_of = attrgetter("shape")
+_dtype_of = attrgetter("dtype")
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What decides the layout of a file."""
+
+    names: list[str]
+    shapes: list[tuple[int, ...]]
+    dtypes: list[np.dtype[Any]]
+    aliases: dict[int, int]
+    texts: dict[int, tuple[StoredType, list[int] | None]]
+    meta_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """A file's layout, ready to be filled.
+
+    Attributes:
+        subject: What it is the layout of.
+        plan: Where the data goes.
+        finished: The rest of the file.
+        foreign: Rows whose arrays cannot be written as they are: text, big-endian, dtypes unknown to buffers.
+    """
+
+    subject: _Subject
+    plan: Plan
+    finished: Finished
+    foreign: frozenset[int]
+
+
+class _Layouts:
+    """The layouts of the last saves, newest first, within a bound of memory."""
+
+    def __init__(self) -> None:
+        self._kept: list[_Layout] = []
+        self._lock = threading.Lock()
+
+    def find(self, subject: _Subject) -> _Layout | None:
+        with self._lock:
+            return next((layout for layout in self._kept if layout.subject == subject), None)
+
+    def keep(self, layout: _Layout) -> None:
+        with self._lock:
+            room = _KEPT_BYTES
+            self._kept.insert(0, layout)
+            for number, kept in enumerate(self._kept):
+                room -= len(kept.finished.image)
+                if room < 0 or number == 8:
+                    del self._kept[number:]
+                    break
+
+
+_layouts = _Layouts()
+
+
+def write(path: Path, variables: Mapping[str, Value], meta: Metadata, options: WriteOptions) -> None:
+    """Write a checkpoint at a path that does not exist yet. See `tmplcore.checkpoint.format.Format.write`."""
+    names, values = list(variables), list(variables.values())
+    text = encode_meta(meta)
+    layout, texts = _layout(names, values, len(text))
+    try:
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o666)
+    except OSError as error:
+        raise SaveError(f"cannot create {path}: {error.strerror}") from error
+    try:
+        try:
+            _fill(fd, layout, values, texts, text, options)
+            if options.durable:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise SaveError(
+                f"cannot write {path}: {error.strerror or error}", hint="make room and save again"
+            ) from error
+        raise
+
+
+def encode_meta(meta: Metadata) -> bytes:
+    """Return the JSON metadata of a file, padded with spaces.
+
+    Raises:
+        SaveError: Something in it is not JSON.
+    """
+    content = {
+        "format": "tmplcore",
+        "format_version": str(index_format.VERSION),
+        "step": meta.step,
+        "time": meta.time,
+        "metrics": dict(meta.metrics),
+        "user": dict(meta.user),
+        "provenance": dict(meta.provenance),
+    }
+    try:
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SaveError(f"the metadata is not JSON: {error}", hint="use numbers, text, lists and dicts") from None
+    return text.ljust(round_up(len(text), META_ROOM))
+
+
+def _layout(names: list[str], values: list[Any], meta_size: int) -> tuple[_Layout, dict[int, Text]]:
+    """Return the layout for these values, an earlier one if it still fits, and the text among them, encoded."""
+    try:
+        shapes, dtypes = list(map(_shape_of, values)), list(map(_dtype_of, values))
+    except AttributeError:
+        shapes, dtypes = [], []
+    kinds = {id(dtype): dtype for dtype in dtypes}
+    if len(shapes) < len(values) or not all(isinstance(dtype, np.dtype) for dtype in kinds.values()):
+        bad = next(row for row, value in enumerate(values) if not isinstance(getattr(value, "dtype", None), np.dtype))
+        raise SaveError(
+            f"variable {names[bad]!r} is a {type(values[bad]).__name__}, not an array", hint="give np.asarray(value)"
+        )
+    texts: dict[int, Text] = {}
+    if any(dtype.kind in "OU" for dtype in kinds.values()):
+        texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
+    subject = _Subject(
+        names, shapes, dtypes, _aliases(values), {row: (t.stored, t.lengths) for row, t in texts.items()}, meta_size
+    )
+    layout = _layouts.find(subject)
+    if layout is None:
+        layout = _new_layout(subject)
+        _layouts.keep(layout)
+    return layout, texts
+
+
+def _new_layout(subject: _Subject) -> _Layout:
+    types, kinds, foreign_kinds = _kinds(subject)
+    plan = Plan(subject.names, kinds, types, subject.aliases)
+    lengths = {row: lengths for row, (_, lengths) in subject.texts.items() if lengths is not None}
+    finished = plan.finish(plan.end, subject.meta_size, lengths, {}, b"", {})
+    foreign = np.flatnonzero(np.array(foreign_kinds, bool)[types]) if len(types) else ()
+    return _Layout(subject, plan, finished, frozenset(map(int, foreign)))
+
+
+def _kinds(subject: _Subject) -> tuple[np.ndarray, list[tuple[StoredType, tuple[int, ...]]], list[bool]]:
+    """Return the kind of every row, the kinds, and which kinds need their arrays converted."""
+    kinds: list[tuple[StoredType, tuple[int, ...]]] = []
+    foreign: list[bool] = []
+    numbers: dict[Any, int] = {}
+    by_identity: dict[Any, int] = {}  # hashing a dtype is slow, and models have few
+    types = []
+    for row, key in enumerate(zip(map(id, subject.dtypes), subject.shapes, strict=True)):
+        number = None if row in subject.texts else by_identity.get(key)
+        if number is None:
+            dtype, shape = subject.dtypes[row], subject.shapes[row]
+            try:
+                stored = subject.texts[row][0] if row in subject.texts else stored_type(type_code(dtype))
+            except (TypeError, ValueError) as error:
+                raise SaveError(
+                    f"variable {subject.names[row]!r} cannot be stored: {error}", hint="cast it to a plain dtype"
+                ) from None
+            is_foreign = stored.raw != dtype or not dtype.isnative
+            number = numbers.setdefault((stored.code, shape, is_foreign), len(kinds))
+            if number == len(kinds):
+                kinds.append((stored, tuple(map(int, shape))))
+                foreign.append(is_foreign)
+            if row not in subject.texts:
+                by_identity[key] = number
+        types.append(number)
+    return np.array(types, np.int64), kinds, foreign
+
+
+def _aliases(values: list[Any]) -> dict[int, int]:
+    """Return the rows whose value is the very object of an earlier row, and that row."""
+    identities = np.fromiter(map(id, values), np.int64, len(values))
+    ordered = np.sort(identities)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return {}
+    firsts: dict[int, int] = {}
+    aliases = {}
+    for row, identity in enumerate(identities.tolist()):
+        first = firsts.setdefault(identity, row)
+        if first != row:
+            aliases[row] = first
+    return aliases
+
+
+def _fill(
+    fd: int, layout: _Layout, values: list[Any], texts: dict[int, Text], meta: bytes, options: WriteOptions
+) -> None:
+    plan, finished = layout.plan, layout.finished
+    size = finished.header.size
+    fallocate(fd, size)
+    hashes = np.zeros(len(values), np.uint64)
+    foreign = layout.foreign
+    if not set(map(type, values)) <= {np.ndarray}:
+        foreign |= {row for row, value in enumerate(values) if type(value) is not np.ndarray}
+    with _Pipe(fd, threaded=size > _INLINE, options=options) as pipe:
+        pipe.write(finished.image, 0)
+        for batch in _batches(plan):
+            _write_small(pipe, plan, batch, values, foreign, texts, hashes)
+        for row in plan.large.tolist():
+            _write_large(pipe, plan, row, values[row], texts.get(row), hashes)
+    for row, first in plan.aliases.items():
+        hashes[row] = hashes[first]
+    hashes[plan.sizes == 0] = xxhash.xxh3_64_intdigest(b"")
+    header = replace(finished.header, meta_hash=xxhash.xxh3_64_intdigest(meta))
+    index = index_format.encode(
+        header, plan.offsets, hashes, plan.types, _flags(layout.subject.names, options), finished.tail
+    )
+    gap = finished.header.meta - finished.index - len(index)
+    write_at(fd, b"".join((index, bytes(gap), meta)), finished.index)
+
+
+def _flags(names: list[str], options: WriteOptions) -> np.ndarray:
+    if options.trainable is None:
+        return np.zeros(len(names), np.uint8)
+    return np.fromiter(map(options.trainable.__contains__, names), np.uint8, len(names)) + np.uint8(1)
+
+
+def _batches(plan: Plan) -> list[np.ndarray]:
+    """Return the small rows in runs of about `_SMALL_BATCH` bytes."""
+    if not len(plan.small):
+        return []
+    ends = np.cumsum(plan.sizes[plan.small])
+    cuts = np.searchsorted(ends, np.arange(_SMALL_BATCH, int(ends[-1]), _SMALL_BATCH))
+    return [batch for batch in np.split(plan.small, cuts) if len(batch)]
+
+
+def _write_small(
+    pipe: _Pipe,
+    plan: Plan,
+    rows: np.ndarray,
+    values: list[Any],
+    foreign: frozenset[int],
+    texts: dict[int, Text],
+    hashes: np.ndarray,
+) -> None:
+    numbers = rows.tolist()
+    first, last = numbers[0], numbers[-1]
+    if last - first + 1 == len(numbers):
+        arrays = values[first : last + 1]
+    else:
+        arrays = list(itemgetter(*numbers)(values))
+    if foreign:
+        for at, row in enumerate(numbers):
+            if row in foreign:
+                arrays[at] = raw_array(values[row], plan.kinds[plan.types[row]][0], texts.get(row))
+    offsets, sizes = plan.offsets[rows], plan.sizes[rows]
+    gaps = offsets[1:] - offsets[:-1] - sizes[:-1]
+    try:
+        data = _join(arrays, gaps)
+    except (BufferError, TypeError, ValueError):  # something is not contiguous
+        arrays = [np.ascontiguousarray(array) for array in arrays]
+        data = _join(arrays, gaps)
+    pipe.write(data, first_offset := int(offsets[0]))
+    if len(data) != int(offsets[-1] + sizes[-1]) - first_offset:
+        raise SaveError("a variable changed its size while it was being saved")
+    hashes[rows] = np.fromiter(map(xxhash.xxh3_64_intdigest, arrays), np.uint64, len(arrays))
+
+
+def _join(arrays: list[Any], gaps: np.ndarray) -> bytes:
+    if not gaps.any():
+        return b"".join(arrays)
+    parts: list[Any] = [b""] * (2 * len(arrays) - 1)
+    parts[::2] = arrays
+    zeros = [bytes(gap) for gap in range(int(gaps.max()) + 1)]
+    parts[1::2] = map(zeros.__getitem__, gaps.tolist())
+    return b"".join(parts)
+
+
+def _write_large(pipe: _Pipe, plan: Plan, row: int, value: Value, text: Text | None, hashes: np.ndarray) -> None:
+    stored, _ = plan.kinds[plan.types[row]]
+    at, end = int(plan.offsets[row]), int(plan.offsets[row] + plan.sizes[row])
+    digest = xxhash.xxh3_64()
+    for block in value_blocks(value, stored, text):
+        digest.update(block)
+        pipe.write(block, at)
+        at += block.nbytes
+    if at != end:
+        raise SaveError(f"variable {plan.names[row]!r} changed its size while it was being saved")
+    hashes[row] = digest.intdigest()
+
+
+def value_blocks(value: Value, stored: StoredType, text: Text | None) -> Any:
+    """Yield a value's stored bytes in C order, as flat arrays."""
+    if text is not None:
+        source = flat_blocks(text.array)
+    elif isinstance(value, LazyVariable):
+        source = value.blocks(BLOCK)
+    else:
+        source = flat_blocks(value)
+    for block in source:
+        yield raw_array(block, stored, None)
+
+
+def raw_array(value: Value, stored: StoredType, text: Text | None) -> np.ndarray:
+    """Return a value as an array that can be written as it is."""
+    array = text.array if text is not None else np.asarray(value[...] if isinstance(value, LazyVariable) else value)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return np.ascontiguousarray(array).reshape(array.shape).view(stored.raw)
+
+
+class _Pipe:
+    """Writes in a second thread, so that the caller can hash and join meanwhile; a few writes are under way at most."""
+
+    def __init__(self, fd: int, *, threaded: bool, options: WriteOptions) -> None:
+        self._fd = fd
+        self._pool = ThreadPoolExecutor(1, "tmplcore-save") if threaded else None
+        self._waiting: deque[tuple[Future[None], int]] = deque()
+        self._progress = options.progress
+
+    def write(self, data: Any, offset: int) -> None:
+        size = memoryview(data).nbytes
+        if self._pool is None:
+            write_at(self._fd, data, offset)
+            self._report(size)
+            return
+        self._waiting.append((self._pool.submit(write_at, self._fd, data, offset), size))
+        if len(self._waiting) > 2:
+            self._take()
+
+    def _take(self) -> None:
+        future, size = self._waiting.popleft()
+        future.result()
+        self._report(size)
+
+    def _report(self, size: int) -> None:
+        if self._progress is not None:
+            self._progress(size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                while self._waiting:
+                    self._take()
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)

@@ -1,0 +1,263 @@
+"""Making a variable: its op name, its first value, its place in the collections; and who may take a hand in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final
+
+from tmplcore.backend import VariableSpec
+from tmplcore.collections import GraphKeys
+from tmplcore.dtypes import as_dtype
+from tmplcore.errors import InvalidArgumentError, InvalidNameError, NestingError
+from tmplcore.frame import CURRENT, Frame
+from tmplcore.initial import Constant, InitialCall, Start, as_constant
+from tmplcore.modes import VariableAggregation, VariableSynchronization
+from tmplcore.naming import check_name
+from tmplcore.origin import caller
+from tmplcore.shapes import TensorShape, as_shape
+from tmplcore.store import current_frame
+from tmplcore.variable import Variable
+
+__all__ = ["create", "is_trainable", "new_variable", "variable_creator_scope"]
+
+# The ops beside a variable that TensorFlow makes, so that their names are as taken as there.
+_BESIDE_CALL: Final = MappingProxyType({"initializer": 1, "assign": 1, "read": 1})
+_BESIDE_CONSTANT: Final = MappingProxyType({"initial_value": 1, "assign": 1, "read": 1})
+
+
+def is_trainable(trainable: Any, synchronization: Any) -> Any:
+    """Return what `trainable=None` stands for; anything else as it is."""
+    if trainable is None:
+        return synchronization is not VariableSynchronization.ON_READ
+    return trainable
+
+
+def check_modes(name: str | None, synchronization: Any, aggregation: Any) -> None:
+    """Refuse what is no member of the two enumerations.
+
+    Raises:
+        InvalidArgumentError: One of them is something else.
+    """
+    for what, value, kind in (
+        ("synchronization", synchronization, VariableSynchronization),
+        ("aggregation", aggregation, VariableAggregation),
+    ):
+        if not (value is None or isinstance(value, kind)):
+            raise InvalidArgumentError(
+                f"Invalid variable {what} mode: {value!r} for variable: {name}",
+                hint=f"use a member of {kind.__name__}",
+            )
+
+
+def create(**arguments: Any) -> Any:
+    """Make a variable through the creators in force, innermost first."""
+    creator: Callable[..., Any] = _create
+    for wrapped in current_frame().creators:
+        creator = partial(wrapped, creator)
+    return creator(**arguments)
+
+
+def _create(
+    initial_value: Any = None,
+    trainable: Any = None,
+    collections: Any = None,
+    validate_shape: bool = True,
+    caching_device: Any = None,
+    name: str | None = None,
+    dtype: Any = None,
+    constraint: Any = None,
+    use_resource: bool | None = None,
+    synchronization: Any = VariableSynchronization.AUTO,
+    aggregation: Any = VariableAggregation.NONE,
+    shape: Any = None,
+    **_kwargs: Any,
+) -> Variable:
+    """Make a variable in the current store; the creator at the end of the line."""
+    if initial_value is None:
+        raise InvalidArgumentError("initial_value must be specified.", hint="Variable(0.0, name=...)")
+    if not (collections is None or isinstance(collections, list | tuple | set)):
+        raise InvalidArgumentError(
+            "collections argument to Variable constructor must be a list, tuple, or set. "
+            f"Got {collections} of type {type(collections)}",
+            hint=f"collections=[{collections!r}]",
+        )
+    if not (constraint is None or callable(constraint)):
+        raise InvalidArgumentError(f"The `constraint` argument must be a callable, not {constraint!r}")
+    check_modes(name, synchronization, aggregation)
+    frame = current_frame()
+    store = frame.store
+    with store.lock:
+        op_name = _claimed(frame, "Variable" if name is None else name)
+        wanted = None if dtype is None else as_dtype(dtype).base_dtype
+        fixed = None if shape is None else as_shape(shape)
+        dims = (
+            tuple(int(size) for size in fixed)
+            if fixed is not None and fixed.is_fully_defined() and isinstance(fixed, tuple)
+            else None
+        )
+        source = initial_value
+        if callable(initial_value):
+            store.names.place(op_name, _BESIDE_CALL, frame.journal)
+            checked = dims if validate_shape else None
+            start = Start(
+                _within(frame, f"{op_name}/Initializer/", initial_value), op_name, store.seed, wanted, checked
+            )
+            if wanted is None or dims is None:
+                source = start.constant()
+        else:
+            store.names.place(op_name, _BESIDE_CONSTANT, frame.journal)
+            source = as_constant(initial_value, wanted)
+        if isinstance(source, Constant):
+            wanted = source.dtype
+            dims = (dims or source.shape) if validate_shape else dims
+            start = Start(source, op_name, store.seed, wanted, dims)
+        assert wanted is not None
+        trainable = is_trainable(trainable, synchronization)
+        spec = VariableSpec(op_name, dims, wanted.dtype, trainable=bool(trainable))
+        variable = Variable.build(
+            spec,
+            store.backend.create(spec, start),
+            store.backend,
+            graph=store,
+            dtype=wanted,
+            shape=TensorShape(dims),
+            trainable=trainable,
+            constraint=constraint,
+            synchronization=synchronization,
+            aggregation=aggregation,
+            caching_device=caching_device,
+            origin=caller(),
+        )
+        store.add(variable, frame.journal)
+        keys = dict.fromkeys((GraphKeys.GLOBAL_VARIABLES,) if collections is None else collections)
+        if trainable:
+            keys[GraphKeys.TRAINABLE_VARIABLES] = None
+        for key in keys:
+            store.collections.add(key, variable)
+    return variable
+
+
+def _claimed(frame: Frame, name: str) -> str:
+    """Take the op name of a new variable."""
+    names = frame.store.names
+    check_name(name, frame.prefix)
+    if name[-1] == "/":  # TensorFlow reads it as the absolute name of a scope, and the variable is that scope's op
+        name = name[:-1]
+        if any(variable.spec.name == name for variable in frame.store.variables):
+            raise InvalidNameError(f"Duplicate node name in graph: {name!r}", hint="leave the slash at the end out")
+    else:
+        name = names.claim(frame.prefix + name, frame.journal)
+    names.pin(name)
+    return name
+
+
+def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return the function, to be called in a name scope; an initializer of ours does not look at that."""
+    if isinstance(function, InitialCall) and function.initializer.__class__.__module__ == "tmplcore.initializers":
+        return function
+
+    def call() -> Any:
+        now = current_frame()
+        CURRENT.set(now.below(prefix))
+        try:
+            return function()
+        finally:
+            CURRENT.set(now)
+
+    return call
+
+
+def new_variable(
+    initial_value: Any = None,
+    trainable: Any = None,
+    collections: Any = None,
+    validate_shape: bool = True,
+    caching_device: Any = None,
+    name: str | None = None,
+    variable_def: Any = None,
+    dtype: Any = None,
+    expected_shape: Any = None,
+    import_scope: Any = None,
+    constraint: Any = None,
+    use_resource: bool | None = None,
+    synchronization: Any = VariableSynchronization.AUTO,
+    aggregation: Any = VariableAggregation.NONE,
+    shape: Any = None,
+) -> Any:
+    """Make a variable that is not shared; TensorFlow's `Variable(...)`.
+
+    Its name is taken below the current *name scope* and made unique. Reuse, getters and the defaults of the variable
+    scope do not touch it, and `get_variable` does not find it.
+
+    Args:
+        initial_value: A number, list, array, tensor, variable, or a function without arguments.
+        trainable: Whether an optimizer is to change it; by default it is.
+        collections: Where to list it, in place of the global variables.
+        validate_shape: False leaves the shape unknown.
+        caching_device: Handed to creators.
+        name: The name; by default `Variable`.
+        variable_def: Not supported; must be None.
+        dtype: What Python numbers and NumPy arrays become; by default they keep TensorFlow's reading of their type.
+        expected_shape: Ignored, as in TensorFlow.
+        import_scope: Ignored.
+        constraint: A function from a new value to an allowed one.
+        use_resource: Handed to creators.
+        synchronization: A `VariableSynchronization`.
+        aggregation: A `VariableAggregation`.
+        shape: The shape; by default that of the initial value.
+
+    Raises:
+        InvalidArgumentError: There is no initial value, or an argument is wrong.
+        InvalidTypeError: The initial value is not an array.
+    """
+    if variable_def is not None:
+        raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
+    if use_resource is None:
+        use_resource = current_frame().scope.use_resource
+    return create(
+        initial_value=initial_value,
+        trainable=trainable,
+        collections=collections,
+        validate_shape=validate_shape,
+        caching_device=caching_device,
+        name=name,
+        dtype=dtype,
+        constraint=constraint,
+        use_resource=use_resource,
+        synchronization=synchronization,
+        aggregation=aggregation,
+        shape=shape,
+    )
+
+
+@contextmanager
+def variable_creator_scope(variable_creator: Callable[..., Any]) -> Iterator[None]:
+    """Wrap the construction of every variable, for the length of a `with` block.
+
+    Args:
+        variable_creator: `creator(next_creator, **kwargs)`; it is called with all that a variable is made of, may
+            change it, and returns a variable, usually `next_creator(**kwargs)`.
+
+    Example:
+        >>> def frozen(next_creator, **kwargs):
+        ...     return next_creator(**kwargs | {"trainable": False})
+        >>> with variable_creator_scope(frozen):
+        ...     get_variable("table", [3]).trainable
+        False
+    """
+    before = current_frame()
+    creators = (*before.creators, variable_creator)
+    CURRENT.set(before.with_creators(creators))
+    try:
+        yield
+    finally:
+        now = current_frame()
+        if now.creators is not creators or now.store is not before.store:
+            raise NestingError(
+                "Exiting variable_creator_scope without proper nesting.",
+                hint="leave scopes in the opposite order of entering them; `with` does it",
+            )
+        CURRENT.set(now.with_creators(before.creators))

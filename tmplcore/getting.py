@@ -1,0 +1,430 @@
+"""`get_variable`: from a name in a scope to the variable, found or created."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+from tmplcore.collections import GraphKeys
+from tmplcore.creation import check_modes, create, is_trainable
+from tmplcore.dtypes import DType, as_dtype, float32
+from tmplcore.errors import (
+    InitializerError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    VariableExistsError,
+    VariableMismatchError,
+    VariableNotFoundError,
+)
+from tmplcore.frame import CURRENT
+from tmplcore.initial import check_constant, initial_call, is_constant
+from tmplcore.journal import Journal
+from tmplcore.losses import RegularizationLoss
+from tmplcore.messages import described, nearest
+from tmplcore.modes import VariableAggregation, VariableSynchronization
+from tmplcore.naming import check_name
+from tmplcore.scope import Reuse
+from tmplcore.shapes import as_shape
+from tmplcore.store import VariableStore, current_frame
+
+__all__ = ["get_local_variable", "get_variable"]
+
+_AUTO: Final = VariableSynchronization.AUTO
+_NONE: Final = VariableAggregation.NONE
+_KNOWN_DTYPES: Final[dict[Any, DType]] = {float32: float32}
+
+
+def get_variable(
+    name: str,
+    shape: Any = None,
+    dtype: Any = None,
+    initializer: Any = None,
+    regularizer: Any = None,
+    trainable: Any = None,
+    collections: Any = None,
+    caching_device: Any = None,
+    partitioner: Any = None,
+    validate_shape: bool = True,
+    use_resource: bool | None = None,
+    custom_getter: Any = None,
+    constraint: Any = None,
+    synchronization: Any = _AUTO,
+    aggregation: Any = _NONE,
+) -> Any:
+    """Find the variable `name` in the current variable scope, or create it.
+
+    Which of the two, the scope's reuse flag says. What is None is taken from the scope.
+
+    Args:
+        name: The name below the scope.
+        shape: The shape: an int, a list, a tuple. Not to be given with a constant as initializer.
+        dtype: The type of an element; float32 unless the scope says otherwise.
+        initializer: A function `(shape, dtype) -> array`, a class of such, a function without arguments that
+            decides shape and dtype, or a constant. By default glorot uniform for floats, zeros for other types.
+        regularizer: A function from the new variable to a loss, or to None.
+        trainable: Whether an optimizer is to change it; by default it is.
+        collections: Where to list it, in place of the global variables.
+        caching_device: Handed to getters and creators.
+        partitioner: `(shape, dtype) -> list of counts`, to make it of parts.
+        validate_shape: False lets a constant of any shape be assigned later.
+        use_resource: Handed to getters and creators.
+        custom_getter: Called in the place of the scopes' getters.
+        constraint: A function from a new value to an allowed one.
+        synchronization: A `VariableSynchronization`; `ON_READ` means not trainable by default.
+        aggregation: A `VariableAggregation`.
+
+    Returns:
+        A `Variable`, or a `PartitionedVariable`, or whatever a custom getter returns.
+
+    Raises:
+        VariableExistsError: It exists, and reuse is off.
+        VariableNotFoundError: It does not exist, and reuse is on.
+        VariableMismatchError: It exists with another shape or dtype.
+        InitializerError: Shape, dtype and initializer do not go together.
+        InvalidNameError: The full name has characters that it may not have.
+
+    Example:
+        >>> with variable_scope("layer"):
+        ...     w = get_variable("w", [2, 3])
+        >>> w.name, w.shape.as_list(), w.dtype.name
+        ('layer/w:0', [2, 3], 'float32')
+    """
+    # The shortest way to a variable that is there: it does nothing but look, and leaves all doubts to the long way.
+    try:
+        frame = CURRENT.get()
+        scope = frame.scope
+        if (
+            scope._finds
+            and custom_getter is None
+            and partitioner is None
+            and (initializer is None or callable(initializer))
+            and synchronization is _AUTO
+            and aggregation is _NONE
+        ):
+            variable = frame.store.by_key[scope._prefix + name]
+            if (shape is None or tuple(shape) == variable._dims) and (
+                (scope._settings.dtype if dtype is None else dtype) is variable.dtype
+                or _KNOWN_DTYPES[scope._settings.dtype if dtype is None else dtype] is variable.dtype
+            ):
+                return variable
+    except (LookupError, TypeError, ValueError, AttributeError):
+        pass
+    return _get_variable(
+        name,
+        shape,
+        dtype,
+        initializer,
+        regularizer,
+        trainable,
+        collections,
+        caching_device,
+        partitioner,
+        validate_shape,
+        use_resource,
+        custom_getter,
+        constraint,
+        synchronization,
+        aggregation,
+    )
+
+
+def get_local_variable(
+    name: str,
+    shape: Any = None,
+    dtype: Any = None,
+    initializer: Any = None,
+    regularizer: Any = None,
+    trainable: Any = False,
+    collections: Any = None,
+    caching_device: Any = None,
+    partitioner: Any = None,
+    validate_shape: bool = True,
+    use_resource: bool | None = None,
+    custom_getter: Any = None,
+    constraint: Any = None,
+    synchronization: Any = _AUTO,
+    aggregation: Any = _NONE,
+) -> Any:
+    """Find or create a variable as `get_variable` does; a new one is local and never trainable.
+
+    It is listed in `local_variables` besides the collections that are given. `trainable` is there for TensorFlow's
+    signature and has no effect. All else is as for `get_variable`.
+
+    Example:
+        >>> get_local_variable("count", [], initializer=initializers.zeros_initializer()).trainable
+        False
+    """
+    # TensorFlow extends the caller's own list here.
+    collections = [*(collections or ()), GraphKeys.LOCAL_VARIABLES]
+    return get_variable(
+        name,
+        shape,
+        dtype,
+        initializer,
+        regularizer,
+        False,
+        collections,
+        caching_device,
+        partitioner,
+        validate_shape,
+        use_resource,
+        custom_getter,
+        constraint,
+        synchronization,
+        aggregation,
+    )
+
+
+def _get_variable(
+    name: Any,
+    shape: Any,
+    dtype: Any,
+    initializer: Any,
+    regularizer: Any,
+    trainable: Any,
+    collections: Any,
+    caching_device: Any,
+    partitioner: Any,
+    validate_shape: Any,
+    use_resource: Any,
+    custom_getter: Any,
+    constraint: Any,
+    synchronization: Any,
+    aggregation: Any,
+) -> Any:
+    """Fill in the scope's defaults and go through the getters."""
+    frame = current_frame()
+    scope = frame.scope
+    settings = scope._settings
+    if not isinstance(name, str):
+        raise InvalidTypeError(f"a variable's name must be a string, not {type(name).__name__}: {name!r}")
+    if regularizer is None:
+        regularizer = settings.regularizer
+    if initializer is None:
+        initializer = settings.initializer
+    if caching_device is None:
+        caching_device = settings.caching_device
+    if partitioner is None:
+        partitioner = settings.partitioner
+    if custom_getter is None:
+        custom_getter = settings.custom_getter
+    if use_resource is None:
+        use_resource = settings.use_resource
+    if constraint is None:
+        constraint = settings.constraint
+    if is_constant(initializer) and partitioner is None:
+        check_constant(initializer, shape, dtype)
+    if dtype is None:
+        dtype = settings.dtype
+    check_modes(name, synchronization, aggregation)
+    arguments = {
+        "name": scope._prefix + name,
+        "shape": shape,
+        "dtype": dtype,
+        "initializer": initializer,
+        "regularizer": regularizer,
+        "reuse": scope._reuse,
+        "trainable": is_trainable(trainable, synchronization),
+        "collections": collections,
+        "caching_device": caching_device,
+        "partitioner": partitioner,
+        "validate_shape": validate_shape,
+        "use_resource": use_resource,
+        "constraint": constraint,
+        "synchronization": synchronization,
+        "aggregation": aggregation,
+    }
+    if not frame.prefix:
+        return _through(custom_getter, frame.store, arguments)
+    # Getters run, and variables are named, outside all name scopes.
+    CURRENT.set(frame.below(""))
+    try:
+        return _through(custom_getter, frame.store, arguments)
+    finally:
+        CURRENT.set(current_frame().below(frame.prefix))
+
+
+def _through(custom_getter: Any, store: VariableStore, arguments: dict[str, Any]) -> Any:
+    if custom_getter is None:
+        return find_or_create(store, **arguments)
+    if not callable(custom_getter):
+        raise InvalidArgumentError(
+            f"Passed a custom_getter which is not callable: {custom_getter}",
+            hint="a getter is a function: def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
+        )
+    return custom_getter(partial(find_or_create, store), **arguments)
+
+
+def find_or_create(
+    store: VariableStore,
+    name: str,
+    shape: Any = None,
+    dtype: Any = float32,
+    initializer: Any = None,
+    regularizer: Any = None,
+    reuse: Reuse | None = None,
+    trainable: Any = None,
+    collections: Any = None,
+    caching_device: Any = None,
+    partitioner: Any = None,
+    validate_shape: bool = True,
+    use_resource: bool | None = None,
+    constraint: Any = None,
+    synchronization: Any = _AUTO,
+    aggregation: Any = _NONE,
+) -> Any:
+    """Find or create the variable with the full name `name`; the getter at the end of the line.
+
+    Custom getters get it with the store bound, so its parameters from `name` on are TensorFlow's.
+    """
+    wanted = _KNOWN_DTYPES.get(dtype) if isinstance(dtype, str | type | DType) else None
+    if wanted is None:
+        wanted = as_dtype(dtype).base_dtype
+        if isinstance(dtype, str | type | DType):
+            _KNOWN_DTYPES[dtype] = wanted
+    found = store.by_key.get(name)
+    if found is not None and partitioner is None and reuse is not False:
+        return _checked(found, name, shape, wanted)
+    arguments = {
+        "trainable": trainable,
+        "collections": collections,
+        "validate_shape": validate_shape,
+        "caching_device": caching_device,
+        "constraint": constraint,
+        "use_resource": use_resource,
+        "synchronization": synchronization,
+        "aggregation": aggregation,
+    }
+    with store.lock:
+        if partitioner is not None or name in store.partitioned or f"{name}/part_0" in store.by_key:
+            from tmplcore.partitioned import find_or_create_parts, is_scalar
+
+            if not (partitioner is not None and is_scalar(shape)):
+                return find_or_create_parts(
+                    store, name, shape, wanted, initializer, regularizer, reuse, partitioner, arguments
+                )
+        found = store.by_key.get(name)
+        if found is not None:
+            if reuse is False:
+                raise _exists(store, name, found)
+            return _checked(found, name, shape, wanted)
+        if reuse is True:
+            raise _not_found(store, name)
+        return create_shared(store, name, shape, wanted, initializer, regularizer, arguments)
+
+
+def create_shared(
+    store: VariableStore,
+    name: str,
+    shape: Any,
+    dtype: DType,
+    initializer: Any,
+    regularizer: Any,
+    arguments: dict[str, Any],
+    partition_info: Any = None,
+) -> Any:
+    """Create a variable that `get_variable` finds again."""
+    if is_constant(initializer):
+        if shape is not None and partition_info is None:
+            check_constant(initializer, shape, None)
+        initial_value, given_dtype, given_shape = initializer, None, None if shape is None else as_shape(shape)
+        if partition_info is not None:
+            given_dtype = dtype
+    else:
+        if initializer is None and shape is None:
+            raise InitializerError(
+                f"Variable {name} did not get an initializer, so its `shape` argument must be specified.",
+                hint=f"get_variable({name.rpartition('/')[2]!r}, shape=[...])",
+            )
+        initial_value = initial_call(name, initializer, as_shape(shape), dtype, partition_info)
+        given_dtype = initial_value.dtype
+        given_shape = None if initial_value.shape is None else as_shape(initial_value.shape)
+    frame = current_frame()
+    journal = frame.journal
+    if regularizer is None:
+        return _made(store, name, initial_value, given_dtype, given_shape, arguments, journal)
+    attempt = Journal()
+    CURRENT.set(frame.with_journal(attempt))
+    try:
+        variable = _made(store, name, initial_value, given_dtype, given_shape, arguments, attempt)
+        try:
+            _regularized(store, variable, regularizer, attempt)
+        except BaseException:
+            attempt.rollback()
+            raise
+    finally:
+        CURRENT.set(current_frame().with_journal(journal))
+        if journal is not None:
+            journal.extend(attempt)
+    return variable
+
+
+def _made(
+    store: VariableStore,
+    name: str,
+    initial_value: Any,
+    dtype: DType | None,
+    shape: Any,
+    arguments: dict[str, Any],
+    journal: Journal | None,
+) -> Any:
+    variable = create(initial_value=initial_value, name=name, dtype=dtype, shape=shape, **arguments)
+    if getattr(variable, "key", "") is None:
+        variable.key = name
+    store.share(name, variable, journal)
+    store.announce(variable)
+    return variable
+
+
+def _regularized(store: VariableStore, variable: Any, regularizer: Any, journal: Journal) -> None:
+    """Record what the regularizer says about a new variable, unless that is nothing."""
+    full_name = variable.name.rpartition(":")[0]
+    now = current_frame()
+    CURRENT.set(now.below(f"{full_name}/Regularizer/"))
+    try:
+        loss = regularizer(variable)
+    finally:
+        CURRENT.set(now)
+    if loss is not None:
+        inner = getattr(regularizer, "__name__", type(regularizer).__name__).strip("<>")
+        name = f"{full_name}/Regularizer/{inner}:0"
+        store.collections.add(GraphKeys.REGULARIZATION_LOSSES, RegularizationLoss(regularizer, variable, name))
+
+
+def _checked(found: Any, name: str, shape: Any, dtype: DType) -> Any:
+    """Return a variable that was found, if it is what was asked for.
+
+    Raises:
+        VariableMismatchError: Its shape or dtype is another one.
+    """
+    if shape is not None and not as_shape(shape).is_compatible_with(found.shape):
+        raise VariableMismatchError(
+            f"Trying to share variable {name}, but specified shape {as_shape(shape)} and found shape {found.shape}. "
+            f"It was created at {described(found)}",
+            hint="ask for it with its own shape, or leave the shape out",
+        )
+    if as_dtype(found.dtype).base_dtype is not dtype:
+        raise VariableMismatchError(
+            f"Trying to share variable {name}, but specified dtype {dtype.name} and found dtype "
+            f"{as_dtype(found.dtype).base_dtype.name}. It was created at {described(found)}",
+            hint=f"pass dtype={as_dtype(found.dtype).base_dtype.name!r}, or set it on the scope",
+        )
+    return found
+
+
+def _exists(store: VariableStore, name: str, found: Any) -> VariableExistsError:
+    return VariableExistsError(
+        f"Variable {name} already exists, disallowed. Did you mean to set reuse=True or reuse=tf.AUTO_REUSE in "
+        f"VarScope? Originally defined at: {described(found)}",
+        hint="share it with variable_scope(..., reuse=True), find or create it with reuse=AUTO_REUSE, "
+        "or choose another name",
+    )
+
+
+def _not_found(store: VariableStore, name: str) -> VariableNotFoundError:
+    check_name(name)
+    return VariableNotFoundError(
+        f"Variable {name} does not exist, or was not created with tf.get_variable(). Did you mean to set "
+        f"reuse=tf.AUTO_REUSE in VarScope?{nearest(name, store.by_key)}",
+        hint="create it first without reuse, or find or create it with reuse=AUTO_REUSE",
+    )

@@ -1,0 +1,69 @@
+"""The global step: one integer variable that counts training steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tmplcore.collections import GraphKeys
+from tmplcore.dtypes import as_dtype, int64
+from tmplcore.errors import InvalidArgumentError, InvalidTypeError
+from tmplcore.getting import get_variable
+from tmplcore.store import VariableStore, current_frame
+
+__all__ = ["create_global_step", "get_global_step", "get_or_create_global_step"]
+
+
+def get_global_step(graph: VariableStore | None = None) -> Any:
+    """Return the global step, or None if there is none.
+
+    Args:
+        graph: The store to look in; by default the current one.
+
+    Raises:
+        InvalidTypeError: What is in the collection is no integer scalar, or there are several.
+    """
+    store = current_frame().store if graph is None else graph
+    found = store.get_collection(GraphKeys.GLOBAL_STEP)
+    if len(found) > 1:
+        raise InvalidTypeError(
+            f"Multiple items found in collection 'global_step': {[getattr(item, 'name', item) for item in found]}"
+        )
+    step = found[0] if found else next((v for v in store.variables if v.name == "global_step:0"), None)
+    if step is not None:
+        if not as_dtype(step.dtype).base_dtype.is_integer:
+            raise InvalidTypeError(f'Existing "global_step" does not have integer type: {step.dtype}')
+        if step.shape.rank not in {None, 0}:
+            raise InvalidTypeError(f'Existing "global_step" is not scalar: {step.shape}')
+    return step
+
+
+def create_global_step(graph: VariableStore | None = None) -> Any:
+    """Create the global step: an int64 scalar, not trainable, in the current variable scope.
+
+    Raises:
+        InvalidArgumentError: There is one already.
+    """
+    store = current_frame().store if graph is None else graph
+    if get_global_step(store) is not None:
+        raise InvalidArgumentError('"global_step" already exists.', hint="use get_or_create_global_step()")
+    with store.as_default():
+        return get_variable(
+            GraphKeys.GLOBAL_STEP,
+            shape=[],
+            dtype=int64,
+            initializer=_zeros(),
+            trainable=False,
+            collections=[GraphKeys.GLOBAL_VARIABLES, GraphKeys.GLOBAL_STEP],
+        )
+
+
+def get_or_create_global_step(graph: VariableStore | None = None) -> Any:
+    """Return the global step, which is created in the current variable scope if there is none."""
+    step = get_global_step(graph)
+    return create_global_step(graph) if step is None else step
+
+
+def _zeros() -> Any:
+    from tmplcore.initializers import Zeros
+
+    return Zeros()

@@ -1,0 +1,297 @@
+"""From the arguments shape, dtype and initializer to what a new variable starts as."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, Final, final
+
+import numpy as np
+
+from tmplcore import dtypes
+from tmplcore.backend import InitialValue
+from tmplcore.dtypes import DType, as_dtype
+from tmplcore.errors import InitializerError, InvalidTypeError
+from tmplcore.expression import ArrayExpression
+from tmplcore.random import drawing
+from tmplcore.shapes import TensorShape
+
+__all__ = ["Constant", "InitialCall", "Start", "as_constant", "check_constant", "initial_call", "is_constant"]
+
+_INT32: Final = np.iinfo(np.int32)
+
+
+def is_constant(initializer: Any) -> bool:
+    """Tell whether an initializer is a value, not something to be called."""
+    return initializer is not None and not callable(initializer)
+
+
+@final
+class Constant:
+    """A value that a variable starts as, with the dtype that TensorFlow gives it."""
+
+    __slots__ = ("dtype", "shape", "value")
+
+    def __init__(self, value: Any, dtype: DType, shape: tuple[int, ...]) -> None:
+        self.value = value
+        self.dtype = dtype
+        self.shape = shape
+
+
+def as_constant(value: Any, dtype: DType | None = None) -> Constant:
+    """Read a number, list, text, array, tensor or variable as TensorFlow would.
+
+    Python's ints are int32 (int64 where they do not fit), its floats float32; arrays keep their type.
+
+    Args:
+        value: The value.
+        dtype: What Python's numbers and NumPy's arrays are to become.
+
+    Raises:
+        InvalidTypeError: It is not an array, or its elements do not fit the dtype.
+    """
+    if isinstance(value, ArrayExpression):
+        value = value.numpy().copy()
+    if not hasattr(value, "shape") or isinstance(value, np.generic):
+        array, found = _from_python(value)
+    elif isinstance(value, np.ndarray):
+        array, found = value, as_dtype(value.dtype)
+    else:
+        return Constant(value, as_dtype(value.dtype), tuple(int(size) for size in value.shape))
+    if dtype is not None and dtype is not found:
+        if not isinstance(value, np.ndarray | np.generic):
+            _check_kind(array, dtype)
+        array = array.astype(dtype.as_numpy_dtype)
+        found = dtype
+    return Constant(array, found, array.shape)
+
+
+def _from_python(value: Any) -> tuple[np.ndarray, DType]:
+    kind = _kinds(value)
+    if kind is None:
+        raise InvalidTypeError(
+            f"Failed to convert elements of {value!r} to Tensor: it is no number, text, or array of them",
+            hint="an initializer is a number, a list, an array, or a function (shape, dtype) -> array",
+        )
+    if kind is str:
+        array = np.array(value, dtype=object)
+        flat = [item.encode() if isinstance(item, str) else item for item in array.reshape(-1)]
+        result = np.empty(len(flat), dtype=object)
+        result[:] = flat
+        return result.reshape(array.shape), dtypes.string
+    try:
+        array = np.array(value)
+    except ValueError as error:
+        raise InvalidTypeError(f"Can't convert non-rectangular Python sequence to Tensor: {error}") from error
+    if isinstance(value, np.generic) or kind is np.generic:
+        return array, as_dtype(array.dtype)
+    if kind is int:
+        fits = array.size == 0 or (array.min() >= _INT32.min and array.max() <= _INT32.max)
+        found = dtypes.int32 if fits else dtypes.int64
+    else:
+        found = {bool: dtypes.bool_, float: dtypes.float32, complex: dtypes.complex128}[kind]
+    return array.astype(found.as_numpy_dtype), found
+
+
+def _kinds(value: Any) -> type | None:
+    """Return the one kind of Python value in nested lists; floats win over ints, None stands for a mixture."""
+    if isinstance(value, list | tuple):
+        kinds = {_kinds(item) for item in value} or {float}
+        if kinds == {int, float}:
+            return float
+        return kinds.pop() if len(kinds) == 1 else None
+    if isinstance(value, np.generic | np.ndarray):
+        return np.generic
+    if isinstance(value, str | bytes):
+        return str
+    for kind in (bool, int, float, complex):
+        if isinstance(value, kind):
+            return kind
+    return None
+
+
+def _check_kind(array: np.ndarray, dtype: DType) -> None:
+    """Refuse Python numbers that TensorFlow does not turn into `dtype`: floats into integers, numbers into truth."""
+    kind = array.dtype.kind
+    wrong = (
+        (dtype.is_integer and kind not in "iu")
+        or (dtype.is_floating and kind not in "iuf")
+        or (dtype.is_bool and kind != "b")
+        or (dtype is dtypes.string) != (kind == "O")
+    )
+    if wrong and array.size:
+        first = array.reshape(-1)[0].item() if kind != "O" else array.reshape(-1)[0]
+        raise InvalidTypeError(
+            f"Expected {dtype.name}, but got {first!r} of type {type(first).__name__!r}.",
+            hint=f"write the initial value as {dtype.name}",
+        )
+
+
+def check_constant(initializer: Any, shape: Any, dtype: Any) -> None:
+    """Refuse arguments that a constant initializer does not go together with.
+
+    Raises:
+        InitializerError: A shape is given too, or a dtype that is not the constant's.
+    """
+    if shape is not None:
+        raise InitializerError(
+            "If initializer is a constant, do not specify shape.",
+            hint="leave shape out, or use constant_initializer(value)",
+        )
+    if dtype is not None and (wanted := as_dtype(dtype).base_dtype) is not (found := as_constant(initializer).dtype):
+        raise InitializerError(
+            f"Initializer type '{found}' and explicit dtype '{wanted}' don't match.",
+            hint="leave dtype out, or give the value in that dtype",
+        )
+
+
+@final
+class InitialCall:
+    """An initializer with what it will be called with; calling it gives the value.
+
+    This is what variable creators see as `initial_value`.
+
+    Attributes:
+        initializer: A function.
+        shape: The variable's shape, None if the value decides.
+        dtype: The variable's dtype, None if the value decides.
+        keywords: What the function gets besides the shape.
+    """
+
+    __slots__ = ("dtype", "initializer", "keywords", "shape")
+
+    def __init__(
+        self,
+        initializer: Callable[..., Any],
+        shape: tuple[int, ...] | None,
+        dtype: DType | None,
+        keywords: dict[str, Any],
+    ) -> None:
+        self.initializer = initializer
+        self.shape = shape
+        self.dtype = dtype
+        self.keywords = keywords
+
+    def __call__(self) -> Any:
+        """Compute the value."""
+        if self.shape is None:
+            return self.initializer()
+        return self.initializer(list(self.shape), **self.keywords)
+
+    def blocks(self) -> Iterator[np.ndarray] | None:
+        """Compute the value by pieces, if the initializer can; else return None."""
+        by_blocks = getattr(self.initializer, "blocks", None)
+        if by_blocks is None or self.shape is None:
+            return None
+        pieces: Iterator[np.ndarray] = by_blocks(list(self.shape), **self.keywords)
+        return pieces
+
+
+def initial_call(
+    name: str, initializer: Any, shape: TensorShape, dtype: DType, partition_info: Any = None
+) -> InitialCall:
+    """Return how a function or class as initializer, or none at all, is called for a new variable.
+
+    Raises:
+        InitializerError: The shape does not suffice, or there is no initializer for the dtype.
+    """
+    if initializer is None:
+        initializer = _default_initializer(name, dtype)
+    if not shape.is_fully_defined():
+        if not inspect.isclass(initializer) and _needs_nothing(initializer):
+            return InitialCall(initializer, None, None, {})
+        raise InitializerError(
+            "The initializer passed is not valid. It should be a callable with no arguments and the shape should not "
+            "be provided or an instance of `tf.keras.initializers.*' and `shape` should be fully defined. "
+            f"(variable {name}, shape {shape})",
+            hint=f"give all dimensions: get_variable({name.rpartition('/')[2]!r}, shape=[...])",
+        )
+    if inspect.isclass(initializer):
+        initializer = initializer()
+    keywords: dict[str, Any] = {"dtype": dtype}
+    if partition_info is not None and _takes(initializer, "partition_info"):
+        keywords["partition_info"] = partition_info
+    return InitialCall(initializer, tuple(int(size) for size in shape.as_list() if size is not None), dtype, keywords)
+
+
+def _default_initializer(name: str, dtype: DType) -> Any:
+    from tmplcore import initializers
+
+    if dtype.is_floating:
+        return initializers.GlorotUniform()
+    if dtype.is_integer or dtype.is_bool or dtype is dtypes.string:
+        return initializers.Zeros()
+    raise InitializerError(
+        f"An initializer for variable {name} of {dtype} is required", hint="pass initializer=…; there is no default"
+    )
+
+
+def _parameters(function: Any) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # a builtin that does not say
+        return []
+
+
+def _needs_nothing(function: Any) -> bool:
+    return not any(
+        parameter.default is parameter.empty and parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
+        for parameter in _parameters(function)
+    )
+
+
+def _takes(function: Any, name: str) -> bool:
+    return any(parameter.name == name for parameter in _parameters(function))
+
+
+@final
+class Start(InitialValue):
+    """What a variable of known name starts as; this is what its backend gets.
+
+    Args:
+        source: A constant, or a function without arguments.
+        name: The variable's op name, on which random numbers depend.
+        seed: The store's seed.
+        dtype: The variable's dtype; None if the value decides.
+        shape: The variable's shape; None if the value decides, or may be anything.
+    """
+
+    __slots__ = ("_dtype", "_name", "_seed", "_shape", "_source")
+
+    def __init__(self, source: Any, name: str, seed: int, dtype: DType | None, shape: tuple[int, ...] | None) -> None:
+        self._source = source
+        self._name = name
+        self._seed = seed
+        self._dtype = dtype
+        self._shape = shape
+
+    def constant(self) -> Constant:
+        """Compute the value, and check it."""
+        if isinstance(self._source, Constant):
+            return self._source
+        with drawing(self._seed, self._name):
+            value = self._source()
+        constant = as_constant(value, self._dtype)
+        if self._shape is not None and constant.shape != self._shape:
+            raise InitializerError(
+                f"the initial value of variable {self._name} has shape {constant.shape}, but the shapes must be equal: "
+                f"{self._shape} was asked for",
+                hint="an initializer must return an array of the shape it is called with",
+            )
+        return constant
+
+    def array(self) -> Any:
+        """Return the whole value."""
+        return self.constant().value
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield the value by pieces, if the initializer can make it so; else whole."""
+        source = self._source
+        pieces = None
+        if isinstance(source, InitialCall):
+            with drawing(self._seed, self._name):
+                pieces = source.blocks()
+        if pieces is None:
+            yield np.asarray(self.array()).reshape(-1)
+        else:
+            yield from pieces

@@ -1,0 +1,285 @@
+"""The variable store, which TensorFlow calls a graph: variables by name, op names, collections, a backend."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, final
+from weakref import ref
+
+from tmplcore.backend import Backend, Cell
+from tmplcore.collections import Collections
+from tmplcore.errors import InvalidTypeError, NestingError
+from tmplcore.frame import CURRENT, Frame, Parked
+from tmplcore.journal import Journal
+from tmplcore.naming import OpNames
+from tmplcore.numbering import Opened
+from tmplcore.scope import VariableScope
+
+if TYPE_CHECKING:
+    from tmplcore.partitioned import PartitionedVariable
+    from tmplcore.variable import Variable
+
+__all__ = ["VariableStore", "current_frame", "get_default_store", "reset_default_store"]
+
+
+def _journal() -> Journal | None:
+    frame = CURRENT.get(None)
+    return None if frame is None else frame.journal
+
+
+@final
+class VariableStore:
+    """Variables by name, with all that decides about names: TensorFlow's graph.
+
+    Args:
+        backend: Where values live: a backend, or the name under which a plugin publishes one. By default NumPy.
+        seed: What initial values depend on, together with the variables' names.
+        custom_getter: A getter behind those of all scopes: the root scope's.
+
+    Attributes:
+        seed: As passed.
+        custom_getter: As passed.
+        names: The op names that are taken.
+        collections: The collections.
+        lock: Held while variables are made, and throughout a template's first call.
+
+    Example:
+        >>> store = VariableStore(seed=7)
+        >>> with store.as_default():
+        ...     _ = get_variable("w", [2])
+        >>> [variable.name for variable in store.variables]
+        ['w:0']
+    """
+
+    def __init__(self, backend: Backend | str | None = None, *, seed: int = 0, custom_getter: Any = None) -> None:
+        if not (backend is None or isinstance(backend, Backend | str)):
+            raise InvalidTypeError(
+                f"backend must be a Backend or the name of one, not {type(backend).__name__}",
+                hint='VariableStore(backend="numpy")',
+            )
+        self._backend = backend
+        self.seed = seed
+        self.custom_getter = custom_getter
+        self.lock = threading.RLock()
+        self.names = OpNames()
+        self.collections = Collections(_journal)
+        self.by_key: dict[str, Any] = {}
+        self.partitioned: dict[str, PartitionedVariable] = {}
+        self._all: dict[Variable, None] = {}
+
+    @property
+    def backend(self) -> Backend:
+        """Where values live; loaded when it is first asked for."""
+        if not isinstance(self._backend, Backend):
+            with self.lock:
+                if not isinstance(self._backend, Backend):
+                    self._backend = _load_backend(self._backend or "numpy")
+        return self._backend
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables, in the order of their making, in whatever collections they are."""
+        return list(self._all)
+
+    def add(self, variable: Variable, journal: Journal | None) -> None:
+        """Take in a variable that was made for this store, and note how to forget it, and its value with it."""
+        self._all[variable] = None
+        if journal is not None:
+            journal.append(partial(variable.backend.delete, variable.spec, variable._cell))
+            journal.append(partial(self._all.pop, variable, None))
+
+    def share(self, key: str, variable: Any, journal: Journal | None) -> None:
+        """Let `get_variable` find a variable under `key`."""
+        self.by_key[key] = variable
+        if journal is not None:
+            journal.append(partial(self.by_key.pop, key, None))
+
+    def announce(self, variable: Any) -> None:
+        """Tell plugins that listen of a new variable."""
+        from tmplcore.plugins import default_registry
+
+        default_registry().hook.tmplcore_variable_created(variable=variable)
+
+    # -- being the default -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def as_default(self) -> Iterator[VariableStore]:
+        """Make this the store that `get_variable` and the scopes work in, for the length of a `with` block.
+
+        The block starts where this context was in the store before, or else at the root scope.
+        """
+        outer = current_frame()
+        CURRENT.set(_moved(outer, self))
+        try:
+            yield self
+        finally:
+            inner = CURRENT.get()
+            if inner.store is not self:
+                raise NestingError(
+                    "Nesting violated for default stack of stores: another store was entered and not left",
+                    hint="leave stores in the opposite order of entering them",
+                )
+            CURRENT.set(_moved(inner, outer.store, base=outer.base))
+
+    # -- TensorFlow's graph methods --------------------------------------------------------------------------------
+
+    def unique_name(self, name: str, mark_as_used: bool = True) -> str:
+        """Return the name that an op called `name` gets in the current name scope.
+
+        Args:
+            name: The wanted name.
+            mark_as_used: Whether to take it; False only looks.
+        """
+        prefix = self._prefix()
+        if mark_as_used:
+            return self.names.claim(prefix + name, _journal())
+        return self.names.peek(prefix + name)
+
+    def get_name_scope(self) -> str:
+        """Return the current name scope without its trailing slash."""
+        return self._prefix()[:-1]
+
+    def name_scope(self, name: str | None) -> Any:
+        """Return a context manager that opens the name scope `name` in this store."""
+        from tmplcore.name_scope import name_scope
+
+        return name_scope(name)
+
+    def add_to_collection(self, name: Any, value: Any) -> None:
+        """Append `value` to the collection `name`."""
+        self.collections.add(name, value)
+
+    def add_to_collections(self, names: Any, value: Any) -> None:
+        """Append `value` to several collections; a string is one name, a name listed twice counts once."""
+        self.collections.add_to_all(names, value)
+
+    def get_collection(self, name: Any, scope: str | None = None) -> list[Any]:
+        """Return a copy of a collection; with `scope`, of the items whose name matches it as a regular expression."""
+        return self.collections.get(name, scope)
+
+    def get_collection_ref(self, name: Any) -> list[Any]:
+        """Return the collection itself: editing the list edits the collection."""
+        return self.collections.ref(name)
+
+    def clear_collection(self, name: Any) -> None:
+        """Remove a collection."""
+        self.collections.clear(name)
+
+    def get_all_collection_keys(self) -> list[str]:
+        """Return the collections' keys that are strings."""
+        return self.collections.keys()
+
+    def _prefix(self) -> str:
+        frame = current_frame()
+        if frame.store is self:
+            return frame.prefix
+        parked = frame.parked.get(ref(self))
+        return "" if parked is None else parked[1]
+
+    # -- other values for the same variables -----------------------------------------------------------------------
+
+    def with_cells(self, cells: Mapping[Variable, Cell]) -> VariableStore:
+        """Return a store with the same variables, of which some have other values.
+
+        Templates that were called in this store find their variables in that one. Nothing that is done there changes
+        this store; a function that is traced (`jax.grad`, `jax.jit`) gets its parameters in this way.
+
+        Args:
+            cells: For variables of this store, the cells to use in their places.
+        """
+        other = VariableStore(self.backend, seed=self.seed, custom_getter=self.custom_getter)
+        with self.lock:
+            other.names = self.names.copy()
+            mine = {
+                variable: variable if (cell := cells.get(variable)) is None else variable.with_cell(cell, other)
+                for variable in self._all
+            }
+            other._all = dict.fromkeys(mine.values())
+            other.by_key = {key: mine.get(variable, variable) for key, variable in self.by_key.items()}
+            other.partitioned = {key: whole.with_parts(mine) for key, whole in self.partitioned.items()}
+            other.collections = self.collections.copy(_journal, mine)
+        return other
+
+    def __repr__(self) -> str:
+        backend = self._backend if isinstance(self._backend, str) else getattr(self._backend, "name", "numpy")
+        return f"<VariableStore backend={backend} variables={len(self._all)}>"
+
+
+def _load_backend(name: str) -> Backend:
+    from tmplcore.plugins import default_registry
+
+    backend: Backend = default_registry().backend(name).load_factory()()
+    return backend
+
+
+def _root_state(store: VariableStore) -> Parked:
+    return VariableScope(reuse=False, custom_getter=store.custom_getter), "", Opened(), ()
+
+
+def _root(store: VariableStore, base: bool) -> Frame:
+    return Frame(store, *_root_state(store), None, {}, base)
+
+
+def _moved(frame: Frame, store: VariableStore, *, base: bool = False) -> Frame:
+    """Return the frame of this context in another store, and remember where it was in the present one."""
+    parked = {key: value for key, value in frame.parked.items() if key() is not None}
+    parked[ref(frame.store)] = (frame.scope, frame.prefix, frame.opened, frame.creators)
+    there = parked.pop(ref(store), None) or _root_state(store)
+    return Frame(store, *there, frame.journal, parked, base)
+
+
+@final
+class _Default:
+    """The store of those who enter none."""
+
+    def __init__(self) -> None:
+        self._store: VariableStore | None = None
+        self._lock = threading.Lock()
+
+    def store(self) -> VariableStore:
+        with self._lock:
+            if self._store is None:
+                self._store = VariableStore()
+            return self._store
+
+    def reset(self) -> VariableStore:
+        with self._lock:
+            self._store = VariableStore()
+            return self._store
+
+
+_DEFAULT: Final = _Default()
+
+
+def current_frame() -> Frame:
+    """Return where the current context is; at first that is the root of the default store."""
+    frame = CURRENT.get(None)
+    if frame is None:
+        frame = _root(_DEFAULT.store(), base=True)
+        CURRENT.set(frame)
+    return frame
+
+
+def get_default_store() -> VariableStore:
+    """Return the store that `get_variable` and the scopes work in.
+
+    Where none was entered it is one that all threads share, made when it is first needed.
+    """
+    return current_frame().store
+
+
+def reset_default_store() -> None:
+    """Put a new store in the place of the one that nobody entered; its variables are gone.
+
+    Raises:
+        AssertionError: A store is entered (`with store.as_default()`). TensorFlow raises this error too.
+    """
+    if not current_frame().base:
+        raise AssertionError(
+            "Do not use reset_default_graph() to clear nested graphs. If you need a cleared graph, exit the nesting "
+            "and create a new graph."
+        )
+    CURRENT.set(_root(_DEFAULT.reset(), base=True))

@@ -1,0 +1,221 @@
+"""A variable: a name, a shape, a dtype, and a cell with the value that belongs to a backend."""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, final
+
+import numpy as np
+
+from tmplcore.backend import Backend, Cell, VariableSpec
+from tmplcore.dtypes import DType
+from tmplcore.errors import VariableMismatchError
+from tmplcore.expression import ArrayExpression, unwrap
+from tmplcore.modes import VariableAggregation, VariableSynchronization
+from tmplcore.origin import Origin
+from tmplcore.shapes import TensorShape
+
+if TYPE_CHECKING:
+    from tmplcore.partitioned import SaveSliceInfo
+    from tmplcore.store import VariableStore
+
+__all__ = ["Operation", "Variable"]
+
+
+@final
+class Operation:
+    """The `op` of a variable, of which only the name is left here.
+
+    Attributes:
+        name: The variable's name without `:0`, which is also its name in a checkpoint.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.name!r}>"
+
+
+class _Constructor(ABCMeta):
+    """Lets `Variable(1.0, name="v")` go through the variable creators in force, as in TensorFlow."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        from tmplcore.creation import new_variable
+
+        return new_variable(*args, **kwargs)
+
+    def build(cls, *args: Any, **kwargs: Any) -> Variable:
+        """Make the object itself; what is left to do when names, values and collections are seen to."""
+        variable: Variable = super().__call__(*args, **kwargs)
+        return variable
+
+
+@final
+class Variable(ArrayExpression, metaclass=_Constructor):
+    """A named array that a backend keeps.
+
+    It is made by `get_variable`, which shares it, or by `Variable(initial_value, name=…)`, which does not and takes
+    the arguments of `tmplcore.creation.new_variable`. It works in expressions and in calls of NumPy, torch and JAX as
+    its value does; `==` is identity.
+
+    Attributes:
+        key: What `get_variable` was asked for. The name can differ from it where that was taken already.
+        dtype: The type of an element; it equals NumPy's.
+        shape: The shape: a tuple of ints, or an unknown `TensorShape`.
+        trainable: Whether an optimizer is to change it.
+        constraint: A function from a new value to an allowed one, for optimizers; None if there is none.
+        synchronization: As it was passed.
+        aggregation: As it was passed.
+        spec: Its description for backends.
+        backend: What keeps the value.
+        graph: The store it was made in.
+        origin: File, line and function of the code that made it.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_cell",
+        "_dims",
+        "_save_slice_info",
+        "aggregation",
+        "backend",
+        "caching_device",
+        "constraint",
+        "dtype",
+        "graph",
+        "key",
+        "name",
+        "origin",
+        "shape",
+        "spec",
+        "synchronization",
+        "trainable",
+    )
+
+    def __init__(
+        self,
+        spec: VariableSpec,
+        cell: Cell,
+        backend: Backend,
+        *,
+        graph: VariableStore,
+        dtype: DType,
+        shape: TensorShape,
+        trainable: Any,
+        constraint: Callable[..., Any] | None,
+        synchronization: VariableSynchronization,
+        aggregation: VariableAggregation,
+        caching_device: Any,
+        origin: Origin,
+    ) -> None:
+        self.key: str | None = None
+        self.name = f"{spec.name}:0"
+        self.spec = spec
+        self.backend = backend
+        self.graph = graph
+        self.dtype = dtype
+        self.shape = shape
+        self.trainable = trainable
+        self.constraint = constraint
+        self.synchronization = synchronization
+        self.aggregation = aggregation
+        self.caching_device = caching_device
+        self.origin = origin
+        self._cell = cell
+        self._dims = spec.shape
+        self._save_slice_info: SaveSliceInfo | None = None
+
+    def with_cell(self, cell: Cell, graph: VariableStore) -> Variable:
+        """Return a variable that is this one in all but its value."""
+        other = Variable.__new__(Variable)
+        for attribute in _COPIED:
+            setattr(other, attribute, getattr(self, attribute))
+        other._cell = cell
+        other.graph = graph
+        return other
+
+    @property
+    def op(self) -> Operation:
+        """The op, for its name: `variable.op.name` is the name in a checkpoint."""
+        return Operation(self.spec.name)
+
+    @property
+    def value(self) -> Any:
+        """The backend's own array, not a copy. `backend.live` says whether it shows later assignments."""
+        return self._cell.value
+
+    def numpy(self) -> np.ndarray:
+        """Return the value as a NumPy array, without a copy where the backend can."""
+        return self.backend.numpy(self.spec, self._cell)
+
+    def get_shape(self) -> TensorShape:
+        """Return `shape`."""
+        return self.shape
+
+    @property
+    def device(self) -> str:
+        """Always empty: where the value is, the backend decides."""
+        return ""
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self.numpy().ndim if self._dims is None else len(self._dims)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.numpy().shape if self._dims is None else self._dims, dtype=np.int64))
+
+    def assign(self, value: Any) -> Variable:
+        """Replace the value.
+
+        Args:
+            value: Anything that becomes an array of this variable's shape. It is cast to its dtype.
+
+        Returns:
+            This variable.
+
+        Raises:
+            VariableMismatchError: The shape is another one.
+        """
+        value = unwrap(value)
+        if self._dims is not None:
+            shape = tuple(value.shape) if hasattr(value, "shape") else np.shape(value)
+            if shape != self._dims:
+                raise VariableMismatchError(
+                    f"cannot assign a value of shape {shape} to variable {self.name} of shape {self._dims}",
+                    hint=f"reshape the value to {self._dims}",
+                )
+        self.backend.assign(self.spec, self._cell, value)
+        return self
+
+    def assign_add(self, delta: Any) -> Variable:
+        """Add to the value in its own dtype, and return this variable."""
+        return self.assign(self.numpy() + np.asarray(unwrap(delta), self.spec.dtype))
+
+    def assign_sub(self, delta: Any) -> Variable:
+        """Subtract from the value in its own dtype, and return this variable."""
+        return self.assign(self.numpy() - np.asarray(unwrap(delta), self.spec.dtype))
+
+    def __len__(self) -> int:
+        raise TypeError(f"variable {self.name} has no len(); it has a shape: {self.shape}")
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"variable {self.name} cannot be pickled; save its value with tmplcore.checkpoint.save")
+
+    def __copy__(self) -> Variable:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Variable:
+        raise TypeError(f"variable {self.name} cannot be copied; its value can: variable.numpy().copy()")
+
+
+_COPIED: Final = tuple(name for name in Variable.__slots__ if name != "__weakref__")
