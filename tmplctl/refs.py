@@ -15,7 +15,8 @@ from tmplcore.errors import CheckpointNotFoundError, UnreadableError
 from tmplctl.session import Session
 
 if TYPE_CHECKING:
-    from tmplcore.checkpoint import CheckpointInfo, Reader
+    from tmplcore.checkpoint import CheckpointInfo
+    from tmplcore.checkpoint.format import Reader
 
 __all__ = ["find_step", "is_path", "open_checkpoint", "resolve"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tmplcore.checkpoint import LazyVariable
+    from tmplcore.checkpoint.format import LazyVariable
 
 __all__ = ["describe", "sparkline"]
 
@@ -24,7 +24,7 @@ def describe(variable: LazyVariable, progress: Callable[[int], None] | None = No
 
     nothing: dict[str, Any] = dict.fromkeys(("min", "max", "mean", "std"))
     counts = {"nan": 0, "inf": 0, "zeros": 0}
-    if variable.dtype.hasobject or variable.dtype.kind in "SUVMm" and variable.dtype.name.startswith("str"):
+    if variable.dtype.hasobject or (variable.dtype.kind in "SUVMm" and variable.dtype.name.startswith("str")):
         return {**nothing, **counts, "histogram": []}
     low, high, count, mean, squares = np.inf, -np.inf, 0, 0.0, 0.0
     for values in _numbers(variable):

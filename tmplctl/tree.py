@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, Self, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 if TYPE_CHECKING:
-    from tmplcore.checkpoint import LazyVariable
+    from tmplcore.checkpoint.format import LazyVariable
 
 __all__ = ["Line", "Scope"]
 
@@ -17,7 +17,7 @@ class Line(NamedTuple):
     depth: int
     label: str
     variable: LazyVariable | None
-    count: int
+    size: int
     nbytes: int
 
 
@@ -33,7 +33,7 @@ class Scope:
         self.nbytes = 0
 
     @classmethod
-    def of(cls, variables: Iterable[LazyVariable]) -> Self:
+    def of(cls, variables: Iterable[LazyVariable]) -> Scope:
         """Make the tree of some variables; a second name of one counts no bytes."""
         root = cls()
         for variable in variables:

@@ -11,9 +11,9 @@ from tmplctl.errors import UsageError
 from tmplctl.text import utf8
 
 if TYPE_CHECKING:
-    from tmplcore.checkpoint import Reader
+    from tmplcore.checkpoint.format import Reader
 
-__all__ = ["parse_index", "read_values", "render"]
+__all__ = ["no_variable", "parse_index", "read_values", "render"]
 
 MOST = 100_000  # elements; more is for a program, not for a screen
 
@@ -37,7 +37,9 @@ def parse_index(text: str) -> tuple[Any, ...]:
 
 def _part(node: ast.expr, text: str) -> Any:
     if isinstance(node, ast.Slice):
-        return slice(*(None if bound is None else _integer(bound, text) for bound in (node.lower, node.upper, node.step)))
+        return slice(
+            *(None if bound is None else _integer(bound, text) for bound in (node.lower, node.upper, node.step))
+        )
     if isinstance(node, ast.Constant) and node.value is ...:
         return ...
     return _integer(node, text)
@@ -75,13 +77,7 @@ def read_values(reader: Reader, item: str) -> tuple[str, str, Any]:
             name = f"{name}[{more}"
         index = f"[{inner}]"
     if name not in reader:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, list(reader), n=3)
-        raise VariableMissingError(
-            f"{utf8(str(reader.path))} has no variable {name!r}",
-            hint=f"did you mean {' or '.join(near)}?" if near else "tmplctl show lists the names",
-        )
+        raise no_variable(reader, name)
     variable = reader[name]
     key = parse_index(index[1:-1]) if index else (...,)
     # Zero strides: an array of that shape that takes no memory tells what the index leaves.
@@ -99,6 +95,17 @@ def read_values(reader: Reader, item: str) -> tuple[str, str, Any]:
         return name, index, variable[...]
     steps = [item for item in key if isinstance(item, slice) and (item.step or 1) < 0]
     return name, index, np.asarray(variable[...])[key] if steps else np.asarray(variable[key])
+
+
+def no_variable(reader: Reader, name: str) -> VariableMissingError:
+    """Return the error about a name that a checkpoint does not have, with the nearest that it has."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(reader), n=3)
+    return VariableMissingError(
+        f"{utf8(str(reader.path))} has no variable {name!r}",
+        hint=f"did you mean {' or '.join(near)}?" if near else "tmplctl show lists the names",
+    )
 
 
 def render(value: Any, width: int) -> Iterable[str]:

@@ -149,7 +149,7 @@ class RestoreSettings(_Table):
     """What to do about a variable that the checkpoint lacks."""
     unexpected: Literal["error", "warn", "skip"] = "error"
     """What to do about one that only the checkpoint has."""
-    mismatch: Literal["error", "warn", "skip"] = "error"
+    mismatch: Literal["error", "warn", "init", "skip"] = "error"
     """What to do about another shape or dtype."""
     cast: bool = False
     """Convert dtypes that differ."""

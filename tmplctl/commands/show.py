@@ -16,7 +16,7 @@ from tmplctl.session import Session
 from tmplctl.table import Cell, Column
 
 if TYPE_CHECKING:
-    from tmplcore.checkpoint import LazyVariable, Metadata, Reader
+    from tmplcore.checkpoint.format import LazyVariable, Metadata, Reader
 
 EXAMPLES = (
     "tmplctl show latest                       a tree by scope, with sizes",
@@ -76,9 +76,11 @@ def command(
 def _chosen(reader: Reader, patterns: Sequence[str]) -> list[str]:
     if not patterns:
         return list(reader)
-    from tmplcore.checkpoint import Selection
+    from tmplcore.checkpoint.patterns import Selection
 
-    return list(Selection(patterns)(reader))
+    scopes = [f"{pattern}/" if pattern not in reader else pattern for pattern in patterns]
+    chosen = Selection([*patterns, *scopes])  # `show REF dense` means the scope as well
+    return [name for name in reader if chosen(name)]
 
 
 @final
@@ -191,8 +193,10 @@ class Contents(Report):
         for line in Scope.of(self._variables).lines():
             indent = "  " * line.depth
             if line.variable is None:
-                about = f"{text.count(line.count, 'variable')}"
-                rows.append([Cell(indent + line.label, "bold"), "", Cell(about, "dim"), Cell(text.size(line.nbytes), "dim")])
+                about = f"{text.count(line.size, 'variable')}"
+                rows.append(
+                    [Cell(indent + line.label, "bold"), "", Cell(about, "dim"), Cell(text.size(line.nbytes), "dim")]
+                )
             else:
                 v = line.variable
                 note = f" = {v.alias_of}" if v.alias_of else "" if v.trainable is not False else " (not trainable)"
@@ -208,9 +212,7 @@ class Contents(Report):
             numbers = ["" if stats[key] is None else text.number(stats[key]) for key in ("min", "max", "mean", "std")]
             odd = [f"{stats[key]:,} {word}" for key, word in (("nan", "NaN"), ("inf", "Inf")) if stats[key]]
             zeros = f"{stats['zeros']:,}" if stats["zeros"] else ""
-            rows.append(
-                [variable.name, *numbers, zeros, Cell(", ".join(odd), "red"), sparkline(stats["histogram"])]
-            )
+            rows.append([variable.name, *numbers, zeros, Cell(", ".join(odd), "red"), sparkline(stats["histogram"])])
         right = [Column(title, right=True) for title in ("MIN", "MAX", "MEAN", "STD", "ZEROS")]
         screen.table([Column("NAME", fold=True), *right, "NAN/INF", "HISTOGRAM"], rows)
 
