@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TextIO, final
 
 from tmplctl.errors import ExitCode, Failure
-from tmplctl.table import NARROWEST, Cell, Column, fold, layout, paint
+from tmplctl.table import NARROWEST, Cell, Column, fold, layout, paint, width_of
 from tmplctl.text import clean, utf8
 
 __all__ = ["Mode", "Output", "Report", "Screen", "json_value"]
@@ -116,6 +116,21 @@ class Screen:
         """Add a table."""
         titled = [Column(column) if isinstance(column, str) else column for column in columns]
         self._lines += layout(titled, rows, self.width, header=header, colour=self._colour)
+
+    def named_table(
+        self, names: Sequence[str], columns: Sequence[Column], rows: Sequence[Sequence[str | Cell]]
+    ) -> None:
+        """Add a table of long names: in a column of their own if that fits, else each on a line above its row."""
+        bare = list(layout(columns, rows, 10**6, header=True, colour=False))
+        room = self.width - max(map(width_of, bare)) - 2
+        if max(map(width_of, names), default=0) <= room:
+            self.table([Column("NAME"), *columns], [[name, *row] for name, row in zip(names, rows, strict=True)])
+            return
+        titles, *lines = layout([Column(""), *columns], [["", *row] for row in rows], self.width, colour=self._colour)
+        self._lines.append(titles)
+        for name, line in zip(names, lines, strict=True):
+            self.text(name, "cyan")
+            self._lines.append(line)
 
     def pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Add labels and values, one a line."""

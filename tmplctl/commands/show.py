@@ -206,15 +206,21 @@ class Contents(Report):
     def _show_stats(self, screen: Screen) -> None:
         from tmplctl.stats import sparkline
 
+        names = [variable.name for variable in self._variables]
         rows: list[list[str | Cell]] = []
-        for variable in self._variables:
-            stats = self.stats[variable.name]
-            numbers = ["" if stats[key] is None else text.number(stats[key]) for key in ("min", "max", "mean", "std")]
-            odd = [f"{stats[key]:,} {word}" for key, word in (("nan", "NaN"), ("inf", "Inf")) if stats[key]]
+        for name in names:
+            stats = self.stats[name]
+            numbers = ["" if stats[key] is None else f"{stats[key]:.4g}" for key in ("min", "max", "mean", "std")]
+            odd = ", ".join(f"{stats[key]:,} {word}" for key, word in (("nan", "NaN"), ("inf", "Inf")) if stats[key])
             zeros = f"{stats['zeros']:,}" if stats["zeros"] else ""
-            rows.append([variable.name, *numbers, zeros, Cell(", ".join(odd), "red"), sparkline(stats["histogram"])])
-        right = [Column(title, right=True) for title in ("MIN", "MAX", "MEAN", "STD", "ZEROS")]
-        screen.table([Column("NAME", fold=True), *right, "NAN/INF", "HISTOGRAM"], rows)
+            rows.append([*numbers, zeros, Cell(odd, "red"), sparkline(stats["histogram"])])
+        columns = [*(Column(title, right=True) for title in ("MIN", "MAX", "MEAN", "STD", "ZEROS"))]
+        columns += [Column("NAN/INF"), Column("HISTOGRAM")]
+        for number in (5, 4):  # columns that have nothing to say only take room
+            if not any(row[number][0] if isinstance(row[number], Cell) else row[number] for row in rows):
+                del columns[number]
+                rows = [row[:number] + row[number + 1 :] for row in rows]
+        screen.named_table(names, columns, rows)
 
     def _show_metadata(self, screen: Screen) -> None:
         import json

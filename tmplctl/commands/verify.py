@@ -70,9 +70,7 @@ def command(
             raise ExistsError(f"{salvage} exists already", hint="--force replaces it")
     total = sum(_size(path) for path in paths)
     with Bar(session.output, "verifying", None if share else total) as bar:
-        reports = [
-            verify(path, include=only or None, sample=share, jobs=jobs, progress=bar.advance) for path in paths
-        ]
+        reports = [verify(path, include=only or None, sample=share, jobs=jobs, progress=bar.advance) for path in paths]
     lost: Mapping[str, str] | None = None
     if salvage is not None:
         with Bar(session.output, "salvaging", total) as bar:
