@@ -7,7 +7,6 @@ number, or a tag of the configured checkpoint directory.
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from tmplcore.checkpoint.format import Reader
 
 __all__ = ["find_step", "is_path", "open_checkpoint", "resolve"]
-
-_RELATIVE = re.compile(r"(latest|best)(?:~(\d{1,9}))?")
-
 
 def is_path(text: str) -> bool:
     """Tell whether a reference is a path: it has a separator, or something is there, if only as a prefix."""
@@ -65,38 +61,9 @@ def find_step(session: Session, text: str) -> CheckpointInfo:
     Raises:
         CheckpointNotFoundError: There is none.
     """
-    manager = session.manager
-    where = session.relative(session.config.directory)
-    if match := _RELATIVE.fullmatch(text):
-        word, back = match[1], int(match[2] or 0)
-        if not back:
-            return manager.latest() if word == "latest" else manager.best()
-        infos = [info for info in manager.list() if info.state == "ok"]
-        if word == "best":
-            infos = manager.ranked()
-        else:
-            infos.sort(key=lambda info: -info.step)
-        if back >= len(infos):
-            raise CheckpointNotFoundError(
-                f"{text}: there are only {len(infos)} valid checkpoints in {where}", hint="tmplctl list"
-            )
-        return infos[back]
-    infos = [info for info in manager.list() if info.state in ("ok", "damaged")]
-    for info in infos:
-        if text in info.tags or (text.isascii() and text.isdigit() and info.step == int(text)):
-            return info
-    from difflib import get_close_matches
-
-    names = ["latest", "best", *(str(info.step) for info in infos), *(tag for info in infos for tag in info.tags)]
-    near = get_close_matches(text, names, n=3)
-    kind = "step" if text.isdigit() else "checkpoint, step or tag"
-    if near:
-        hint = f"did you mean {' or '.join(near)}?"
-    elif infos:
-        hint = f"tmplctl list shows what is in {where}"
-    else:
-        hint = f"{where} has no checkpoints; name a file, or another directory with --directory"
-    raise CheckpointNotFoundError(f"there is no {kind} {text!r}", hint=hint)
+    if text[:1] == "-" or not text.isprintable():
+        raise CheckpointNotFoundError(f"there is no checkpoint {text!r}", hint=f"a file of that name: ./{text}")
+    return session.manager.resolve(text)
 
 
 def open_checkpoint(session: Session, text: str) -> Reader:
