@@ -11,6 +11,7 @@ from tmplcore.collections import GraphKeys
 from tmplcore.errors import InvalidArgumentError, TrainableCreatedError
 from tmplcore.frame import CURRENT
 from tmplcore.journal import Journal
+from tmplcore.modes import AUTO_REUSE
 from tmplcore.origin import caller, describe
 from tmplcore.scope import VariableScope
 from tmplcore.store import current_frame
@@ -117,7 +118,11 @@ class Template:
 
     def _call_again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         assert self._scope is not None
-        trainables = current_frame().store.collections.ref(GraphKeys.TRAINABLE_VARIABLES)
+        store = current_frame().store
+        if store.find_or_create:
+            with variable_scope(self._scope, reuse=AUTO_REUSE):
+                return self._func(*args, **kwargs)
+        trainables = store.collections.ref(GraphKeys.TRAINABLE_VARIABLES)
         before = trainables.frozen
         with variable_scope(self._scope, reuse=True):
             result = self._func(*args, **kwargs)

@@ -649,8 +649,6 @@ def variable_ops_ignore_the_name_scope(tf, t):
     with tf.name_scope("n"):
         v = tf.get_variable("v", [2], initializer=tf.zeros_initializer())
         t("initializer", v.initializer.name)
-        t("value", v.value().name)
-        t("initial value", v.initial_value.name)
         t("op", v.op.name)
 
 
