@@ -61,9 +61,8 @@ class Plan(Report):
                 shape = entry.shape if entry.shape is not None else entry.source_shape
                 dtype = entry.dtype or entry.source_dtype or ""
                 does = "" if entry.action == "error" else f" ({entry.action})"
-                rows.append(
-                    [Cell(f"{sign} {entry.name}", style), text.shape(shape), dtype, f"{kind}{does}: {entry.reason}"]
-                )
+                why = f"{kind}{does}: {entry.reason}"
+                rows += [[Cell(f"{sign} {entry.name}", style), text.shape(shape), dtype, why]]
         if rows:
             screen.table(
                 [Column("  NAME", fold=True), Column("SHAPE", fold=True), "DTYPE", Column("", fold=True)], rows

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_step", "is_path", "open_checkpoint", "resolve"]
 
+
 def is_path(text: str) -> bool:
     """Tell whether a reference is a path: it has a separator, or something is there, if only as a prefix."""
     if os.sep in text or (os.altsep and os.altsep in text) or text in ("", ".", ".."):

@@ -19,9 +19,8 @@ from tmplctl.errors import UsageError
 from tmplctl.session import Session
 
 if TYPE_CHECKING:
-    from tmplcore.store import VariableStore
-
     from tmplcore.config import Config
+    from tmplcore.store import VariableStore
 
 __all__ = ["Built", "build", "is_program", "wanted"]
 

@@ -1,7 +1,9 @@
 """Write docs/reference/cli.md, json.md and configuration.md from the code; `--check` only says whether they are stale.
 
-    python tools/reference.py
+python tools/reference.py
 """
+
+# ruff: noqa: E501
 
 from __future__ import annotations
 
@@ -142,7 +144,12 @@ def json_page() -> str:
         "numbers are pairs. The tests validate what every command prints against the schemas in `tmplctl/schemas.py`.\n",
     ]
     for name, schema in SCHEMAS.items():
-        parts += [f"## `tmplctl.{name}`\n", f"{schema['description']}\n", "| key | type | meaning |", "| --- | --- | --- |"]
+        parts += [
+            f"## `tmplctl.{name}`\n",
+            f"{schema['description']}\n",
+            "| key | type | meaning |",
+            "| --- | --- | --- |",
+        ]
         parts += [*fields(schema), ""]
     return "\n".join(parts)
 
@@ -164,7 +171,12 @@ def configuration() -> str:
                 if isinstance(offer, kind) and offer.options is not None:
                     model = offer.load_options().model_json_schema()
                     parts += [f"## {title}: `{offer.name}`\n", f"{offer.summary[:1].upper()}{offer.summary[1:]}.\n"]
-                    parts += ["| key | type | default | meaning |", "| --- | --- | --- | --- |", *keys(model, model), ""]
+                    parts += [
+                        "| key | type | default | meaning |",
+                        "| --- | --- | --- | --- |",
+                        *keys(model, model),
+                        "",
+                    ]
     return "\n".join(parts)
 
 

@@ -109,7 +109,7 @@ def build_store(config: Config, backend: str | None = None) -> VariableStore:
 
 def build_manager(config: Config, *, prune: bool = True) -> CheckpointManager:
     """Make the manager of the checkpoint directory."""
-    from tmplcore.checkpoint import CheckpointManager, KeepRule  # type: ignore[attr-defined,import-not-found,unused-ignore]
+    from tmplcore.checkpoint import CheckpointManager  # type: ignore[attr-defined,import-not-found,unused-ignore]
 
     checkpoints = config.settings.checkpoints
     return CheckpointManager(

@@ -29,9 +29,7 @@ _STATES = {"ok": "green", "damaged": "red", "temporary": "yellow", "foreign": "d
 
 def command(
     context: typer.Context,
-    where: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="The configured directory if absent.")
-    ] = None,
+    where: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="The configured directory if absent.")] = None,
 ) -> Report:
     """List checkpoints, oldest first: step, age, variables, size, tags, metrics, state, and what keeps each.
 
@@ -62,11 +60,7 @@ class Checkpoints(Report):
 
     def data(self) -> Mapping[str, Any]:
         """Return all that is known of each."""
-        return {
-            "checkpoints": [
-                {**info.as_dict(), "path": self._session.relative(info.path)} for info in self._infos
-            ]
-        }
+        return {"checkpoints": [{**info.as_dict(), "path": self._session.relative(info.path)} for info in self._infos]}
 
     def ids(self) -> Iterable[str]:
         """Return the paths of those that can be used."""

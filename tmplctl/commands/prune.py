@@ -35,7 +35,9 @@ def command(
         list[str] | None,
         typer.Option("--keep-best", metavar="METRIC:min|max:N", help="The N best; may be repeated."),
     ] = None,
-    within: Annotated[str | None, typer.Option("--keep-within", metavar="AGE", help="Younger than 7d, 36h, 90m.")] = None,
+    within: Annotated[
+        str | None, typer.Option("--keep-within", metavar="AGE", help="Younger than 7d, 36h, 90m.")
+    ] = None,
     tags: Annotated[
         list[str] | None,
         typer.Option(

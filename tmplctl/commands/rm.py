@@ -45,7 +45,8 @@ def command(
         if info.tags and not force:
             raise ExistsError(f"step {info.step} is tagged {', '.join(info.tags)}", hint="tmplctl untag, or --force")
     if not dry_run:
-        manager.delete([info.step for info in infos], force=force)
+        for info in infos:
+            manager.rm(info.step, force=force)
     return Removed(session, infos, dry_run=dry_run)
 
 

@@ -63,10 +63,12 @@ def command(
     of the newest checkpoint. With a backend that keeps values (hdf5) what training left is saved, with one in memory
     the initial values. Values that are not finite are refused (exit code 1).
     """
+    from tmplcore.checkpoint.tags import check_tag
+
     from tmplcore.checkpoint import CheckpointInfo
+    from tmplcore.checkpoint.files import select
     from tmplcore.checkpoint.patterns import Selection
     from tmplcore.checkpoint.state import state_of
-    from tmplcore.checkpoint.tags import check_tag
     from tmplcore.errors import ExistsError
     from tmplctl.progress import Bar
 
@@ -88,7 +90,9 @@ def command(
         if dry_run:
             slots = select(state_of(given.value).slots, Selection(**how))
             nbytes = sum(slot.source().nbytes for slot in slots.values())
-            info = CheckpointInfo(chosen, manager.path(chosen), time.time(), len(slots), nbytes, tuple(tags or ()), recorded)
+            info = CheckpointInfo(
+                chosen, manager.path(chosen), time.time(), len(slots), nbytes, tuple(tags or ()), recorded
+            )
             return Saved(session, info, given, dry_run=True)
         with Bar(session.output, "saving", given.nbytes) as bar:
             manager.save(
@@ -140,7 +144,7 @@ def _opened(session: Session, source: str | None) -> Iterator[Given]:
 def _global_step(store: VariableStore) -> int | None:
     """Return the value of the variable `global_step`, where there is one."""
     for variable in store.variables:
-        if variable.op.name == "global_step" and variable.dtype.is_integer and tuple(variable.shape) == ():
+        if variable.op.name == "global_step" and variable.dtype.is_integer and variable.shape.rank == 0:
             return int(variable.numpy())
     return None
 

@@ -210,7 +210,9 @@ class Contents(Report):
         rows: list[list[str | Cell]] = []
         for name in names:
             stats = self.stats[name]
-            numbers = ["" if stats[key] is None else text.number(stats[key], 4) for key in ("min", "max", "mean", "std")]
+            numbers = [
+                "" if stats[key] is None else text.number(stats[key], 4) for key in ("min", "max", "mean", "std")
+            ]
             odd = ", ".join(f"{stats[key]:,} {word}" for key, word in (("nan", "NaN"), ("inf", "Inf")) if stats[key])
             zeros = f"{stats['zeros']:,}" if stats["zeros"] else ""
             rows.append([*numbers, zeros, Cell(odd, "red"), sparkline(stats["histogram"])])

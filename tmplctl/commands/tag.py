@@ -24,7 +24,9 @@ EXAMPLES = (
 
 def command(
     context: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="REF", autocompletion=complete_refs, help="latest, best, a step, a tag.")],
+    ref: Annotated[
+        str, typer.Argument(metavar="REF", autocompletion=complete_refs, help="latest, best, a step, a tag.")
+    ],
     tag: Annotated[str, typer.Argument(metavar="TAG", autocompletion=complete_tags, help="The name.")],
     force: Annotated[bool, typer.Option("--force", "-f", help="Move the tag if another checkpoint has it.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done.")] = False,
@@ -34,6 +36,7 @@ def command(
     Numbers, and words such as `latest` and `best`, cannot be tags.
     """
     from tmplcore.checkpoint.tags import check_tag
+
     from tmplctl.refs import find_step
 
     session: Session = context.find_root().obj
@@ -43,7 +46,7 @@ def command(
     if previous is not None and previous != info.step and not force:
         raise ExistsError(f"the tag {tag!r} is at step {previous} already", hint="--force moves it")
     if not dry_run:
-        session.manager.tag(info.step, tag, move=force)
+        session.manager.tag(tag, info.step, force=force)
     return Tagged(session, info, tag, previous, dry_run=dry_run)
 
 

@@ -17,9 +17,7 @@ EXAMPLES = ("tmplctl untag good", "tmplctl untag old-1 old-2 --dry-run")
 
 def command(
     context: typer.Context,
-    tags: Annotated[
-        list[str], typer.Argument(metavar="TAG", autocompletion=complete_tags, help="The tags to remove.")
-    ],
+    tags: Annotated[list[str], typer.Argument(metavar="TAG", autocompletion=complete_tags, help="The tags to remove.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done.")] = False,
 ) -> Report:
     """Remove tags; the checkpoints stay, and are pruned like all others from now on."""
