@@ -62,7 +62,7 @@ class Plan(Report):
                 dtype = entry.dtype or entry.source_dtype or ""
                 does = "" if entry.action == "error" else f" ({entry.action})"
                 why = f"{kind}{does}: {entry.reason}"
-                rows += [[Cell(f"{sign} {entry.name}", style), text.shape(shape), dtype, why]]
+                rows.append([Cell(f"{sign} {entry.name}", style), text.shape(shape), dtype, why])  # noqa: PERF401
         if rows:
             screen.table(
                 [Column("  NAME", fold=True), Column("SHAPE", fold=True), "DTYPE", Column("", fold=True)], rows

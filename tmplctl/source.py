@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -90,7 +91,7 @@ def build(session: Session, reference: str, backend: str | None = None) -> Itera
         PluginError: The backend or a getter is not there.
     """
     config = session.config
-    with _importable(config), contextlib.redirect_stdout(session.output.stderr):
+    with _importable(config, reference), contextlib.redirect_stdout(session.output.stderr):
         store = config.store(backend=backend)
         try:
             with store.as_default(), _explained(session, reference):
@@ -160,18 +161,24 @@ def _attribute(config: Config, reference: str) -> Any:
 
 
 @contextlib.contextmanager
-def _importable(config: Config) -> Iterator[None]:
-    """Let modules beside the configuration be imported."""
-    path = str(config.root)
-    if path in sys.path:
-        yield
-        return
+def _importable(config: Config, reference: str) -> Iterator[None]:
+    """Let modules beside the configuration be imported, and forget the program's modules at the end.
+
+    A template that a module made belongs to the store of its first call: the next run imports the program anew.
+    """
+    path, before = str(config.root), set(sys.modules)
+    package = reference.partition(":")[0].partition(".")[0]
     sys.path.insert(0, path)
+    importlib.invalidate_caches()
     try:
         yield
     finally:
         with contextlib.suppress(ValueError):
             sys.path.remove(path)
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None) or ""
+            if name.partition(".")[0] == package or file.startswith(path + os.sep):
+                del sys.modules[name]
 
 
 @contextlib.contextmanager

@@ -28,14 +28,13 @@ from tmplctl.matching import (
     matching_of,
     rules_of,
 )  # fmt: skip
-from tmplctl.output import Screen
+from tmplctl.output import Report, Screen
 from tmplctl.planned import Plan
 from tmplctl.session import Session
 
 if TYPE_CHECKING:
     from tmplcore.checkpoint import RestoreReport
     from tmplcore.checkpoint.format import Reader
-    from tmplctl.output import Report
 
 EXAMPLES = (
     "tmplctl restore latest                    into the configured storage",

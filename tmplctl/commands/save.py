@@ -63,12 +63,11 @@ def command(
     of the newest checkpoint. With a backend that keeps values (hdf5) what training left is saved, with one in memory
     the initial values. Values that are not finite are refused (exit code 1).
     """
-    from tmplcore.checkpoint.tags import check_tag
-
     from tmplcore.checkpoint import CheckpointInfo
     from tmplcore.checkpoint.files import select
     from tmplcore.checkpoint.patterns import Selection
     from tmplcore.checkpoint.state import state_of
+    from tmplcore.checkpoint.tags import check_tag
     from tmplcore.errors import ExistsError
     from tmplctl.progress import Bar
 

@@ -36,7 +36,6 @@ def command(
     Numbers, and words such as `latest` and `best`, cannot be tags.
     """
     from tmplcore.checkpoint.tags import check_tag
-
     from tmplctl.refs import find_step
 
     session: Session = context.find_root().obj
