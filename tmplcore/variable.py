@@ -15,29 +15,13 @@ from tmplcore.expression import ArrayExpression, unwrap
 from tmplcore.modes import VariableAggregation, VariableSynchronization
 from tmplcore.origin import Origin
 from tmplcore.shapes import TensorShape
+from tmplcore.tensor import Operation
 
 if TYPE_CHECKING:
     from tmplcore.partitioned import SaveSliceInfo
     from tmplcore.store import VariableStore
 
-__all__ = ["Operation", "Variable"]
-
-
-@final
-class Operation:
-    """The `op` of a variable, of which only the name is left here.
-
-    Attributes:
-        name: The variable's name without `:0`, which is also its name in a checkpoint.
-    """
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"<Operation {self.name!r}>"
+__all__ = ["Variable"]
 
 
 class _Constructor(ABCMeta):
@@ -141,7 +125,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     @property
     def op(self) -> Operation:
         """The op, for its name: `variable.op.name` is the name in a checkpoint."""
-        return Operation(self.spec.name)
+        return Operation(self.spec.name, self.graph)
 
     @property
     def value(self) -> Any:
@@ -155,6 +139,19 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     def get_shape(self) -> TensorShape:
         """Return `shape`."""
         return self.shape
+
+    @property
+    def initializer(self) -> Operation:
+        """An op that does nothing, as the variable has its first value already; for its name."""
+        return Operation(f"{self.spec.name}/Assign", self.graph)
+
+    def initialized_value(self) -> Any:
+        """Return the value; TensorFlow's way of starting one variable from another."""
+        return self.value
+
+    def read_value(self) -> Any:
+        """Return the value."""
+        return self.value
 
     @property
     def device(self) -> str:

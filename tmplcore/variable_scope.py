@@ -174,7 +174,7 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             name,
             reuse or around._reuse,
             around._settings.inherited(self._given),
-            prefix if self._auxiliary and wanted else ("" if self._auxiliary else prefix),
+            (self._own_prefix or "") if self._auxiliary else prefix,
         )
         if name:
             outside, inside = opened.open(target)
@@ -199,9 +199,10 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
     def _opened_prefix(self, frame: Frame, name: str) -> str:
         if not self._auxiliary or not name:
             return frame.prefix
+        prefix = new_prefix(frame, name)
         if self._own_prefix is None:
-            self._own_prefix = new_prefix(frame, name)
-        return self._own_prefix
+            self._own_prefix = prefix
+        return prefix
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -10,13 +10,14 @@ import numpy as np
 from tmplcore.arrays import to_numpy
 from tmplcore.collections import GraphKeys
 from tmplcore.compat._helpers import add_to_collection, global_variables, moving_average_variables, trainable_variables
-from tmplcore.compat._tensor import Operation, Tensor, take_name
+from tmplcore.compat._tensor import take_name
 from tmplcore.dtypes import DType, as_dtype, float16, float32, float64
 from tmplcore.errors import InvalidTypeError
 from tmplcore.getting import get_variable
 from tmplcore.initializers import Zeros
 from tmplcore.partitioned import SaveSliceInfo
 from tmplcore.store import get_default_store
+from tmplcore.tensor import Operation, Tensor
 from tmplcore.variable import Variable
 from tmplcore.variable_scope import variable_scope
 

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
-from tmplcore.compat._tensor import Operation, take_name
+from tmplcore.compat._tensor import take_name
 from tmplcore.errors import InvalidArgumentError
-from tmplcore.store import VariableStore, get_default_store
+from tmplcore.store import get_default_store
+from tmplcore.tensor import Operation
 from tmplcore.variable import Variable
 
 __all__ = [
@@ -193,10 +194,6 @@ def set_random_seed(seed: int) -> None:
     if not isinstance(seed, int):
         raise InvalidArgumentError(f"a seed must be an integer, not {seed!r}")
     get_default_store().seed = seed
-
-
-def _graph_of(graph: VariableStore | None) -> VariableStore:
-    return get_default_store() if graph is None else graph
 
 
 _LOG: Final = _logging.getLogger("tmplcore.compat")

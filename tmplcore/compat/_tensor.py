@@ -6,7 +6,7 @@ name is taken all the same, so that what is made afterwards is called what it is
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 
@@ -14,15 +14,15 @@ from tmplcore.arrays import to_numpy
 from tmplcore.dtypes import DType, as_dtype, float32, string
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
+from tmplcore.initial import as_constant
 from tmplcore.initializers import RandomNormal, RandomUniform, TruncatedNormal
 from tmplcore.name_scope import new_prefix
 from tmplcore.random import drawing
-from tmplcore.shapes import TensorShape, as_shape
-from tmplcore.store import VariableStore, current_frame, get_default_store
+from tmplcore.shapes import as_shape
+from tmplcore.store import current_frame, get_default_store
+from tmplcore.tensor import Tensor
 
 __all__ = [
-    "Operation",
-    "Tensor",
     "constant",
     "convert_to_tensor",
     "fill",
@@ -38,79 +38,6 @@ __all__ = [
 ]
 
 
-@final
-class Operation:
-    """An op, of which the name is left, and what it does when it is called.
-
-    Attributes:
-        name: Its name.
-        graph: The store in which the name is taken.
-    """
-
-    __slots__ = ("_run", "graph", "name")
-
-    def __init__(self, name: str, graph: VariableStore, run: Any = None) -> None:
-        self.name = name
-        self.graph = graph
-        self._run = run
-
-    def __call__(self) -> None:
-        """Do what the op stands for. What TensorFlow does in a session is done by this call."""
-        if self._run is not None:
-            self._run()
-
-    def run(self, feed_dict: Any = None, session: Any = None) -> None:
-        """Do what the op stands for; the arguments are TensorFlow's and not needed."""
-        self()
-
-    def __repr__(self) -> str:
-        return f"<Operation {self.name!r}>"
-
-
-@final
-class Tensor(ArrayExpression):
-    """A value with an op name. It works in expressions as the NumPy array that it holds.
-
-    Attributes:
-        name: The op's name with `:0`.
-        op: The op.
-        dtype: The type of an element.
-        shape: The shape.
-        graph: The store in which the name is taken.
-    """
-
-    __slots__ = ("__weakref__", "_value", "dtype", "graph", "name", "op", "shape")
-
-    def __init__(self, value: np.ndarray, dtype: DType, name: str, graph: VariableStore) -> None:
-        self._value = value
-        self.dtype = dtype
-        self.shape = TensorShape(value.shape)
-        self.name = f"{name}:0"
-        self.op = Operation(name, graph)
-        self.graph = graph
-
-    @property
-    def value(self) -> np.ndarray:
-        """The value."""
-        return self._value
-
-    def numpy(self) -> np.ndarray:
-        """Return the value."""
-        return self._value
-
-    def get_shape(self) -> TensorShape:
-        """Return `shape`."""
-        return self.shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return self._value.ndim
-
-    def __repr__(self) -> str:
-        return f"<tf.Tensor {self.name!r} shape={self.shape} dtype={self.dtype.name}>"
-
-
 def take_name(name: str) -> str:
     """Take an op name in the current name scope and return it, made unique."""
     return new_prefix(current_frame(), name)[:-1]
@@ -118,47 +45,8 @@ def take_name(name: str) -> str:
 
 def _array(value: Any, dtype: Any = None) -> tuple[np.ndarray, DType]:
     """Read a value as TensorFlow reads it: Python's floats are float32 and its ints int32, arrays keep their type."""
-    wanted = None if dtype is None else as_dtype(dtype).base_dtype
-    if isinstance(value, ArrayExpression):
-        array = value.numpy()
-    elif hasattr(value, "__array__") or hasattr(value, "detach"):
-        array = to_numpy(value)
-    else:
-        array = _of_python(value, wanted)
-    if wanted is None:
-        wanted = as_dtype(array.dtype)
-    if wanted is string:
-        return to_numpy(array, np.dtype(object)), wanted
-    return array.astype(wanted.dtype, copy=False), wanted
-
-
-def _of_python(value: Any, wanted: DType | None) -> np.ndarray:
-    try:
-        array = np.array(value)
-    except ValueError as error:
-        raise InvalidArgumentError(f"Can't convert non-rectangular Python sequence to Tensor: {error}") from None
-    if array.dtype.kind in "SU":
-        array = to_numpy(np.array(value, dtype=object), np.dtype(object))
-    elif array.dtype.hasobject:
-        raise InvalidTypeError(f"Failed to convert elements of {value!r} to Tensor. Consider casting elements.")
-    if wanted is not None:
-        unsuited = (array.dtype.kind == "f" and wanted.is_integer) or (array.dtype.kind == "O" and wanted is not string)
-        if unsuited:
-            raise InvalidTypeError(f"Expected {wanted.name}, but got {value!r} of type {type(value).__name__!r}.")
-        return array
-    if array.dtype == np.float64 and not _has_numpy(value):
-        return array.astype(np.float32)
-    if array.dtype == np.int64 and not _has_numpy(value):
-        limits = np.iinfo(np.int32)
-        if array.size == 0 or (array.min() >= limits.min and array.max() <= limits.max):
-            return array.astype(np.int32) if array.size or value == [] else array
-    return array
-
-
-def _has_numpy(value: Any) -> bool:
-    while isinstance(value, list | tuple) and value:
-        value = value[0]
-    return isinstance(value, np.generic | np.ndarray)
+    read = as_constant(value, None if dtype is None else as_dtype(dtype).base_dtype)
+    return to_numpy(read.value), read.dtype
 
 
 def _made(value: np.ndarray, dtype: DType, name: str) -> Tensor:

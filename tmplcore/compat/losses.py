@@ -9,9 +9,10 @@ import numpy as np
 
 from tmplcore.collections import GraphKeys
 from tmplcore.compat._helpers import add_to_collection, get_collection
-from tmplcore.compat._tensor import Tensor, constant, take_name
+from tmplcore.compat._tensor import constant, take_name
 from tmplcore.dtypes import as_dtype
 from tmplcore.store import get_default_store
+from tmplcore.tensor import Tensor
 
 __all__ = [
     "add_loss",

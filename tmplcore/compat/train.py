@@ -232,7 +232,8 @@ class _Assignment:
             self._scope(source, target)
 
     def _named(self, name: str) -> Any:
-        return self._store.partitioned.get(name) or self._store.by_key.get(name)
+        whole = self._store.partitioned.get(name)
+        return self._store.by_key.get(name) if whole is None else whole
 
     def _variable(self, source: str, target: Any) -> None:
         if source not in self._reader:

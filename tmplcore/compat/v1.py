@@ -50,8 +50,6 @@ from tmplcore.compat._helpers import global_variables_initializer as initialize_
 from tmplcore.compat._helpers import local_variables_initializer as initialize_local_variables
 from tmplcore.compat._helpers import variables_initializer as initialize_variables
 from tmplcore.compat._tensor import (
-    Operation,
-    Tensor,
     constant,
     convert_to_tensor,
     fill,
@@ -119,6 +117,7 @@ from tmplcore.store import VariableStore as Graph
 from tmplcore.store import get_default_store as get_default_graph
 from tmplcore.store import reset_default_store as reset_default_graph
 from tmplcore.template import make_template
+from tmplcore.tensor import Operation, Tensor
 from tmplcore.variable import Variable
 from tmplcore.variable_scope import get_variable_scope, variable_op_scope, variable_scope
 
