@@ -56,13 +56,7 @@ class Plan(Report):
         for kind, entries in (
             ("missing", found.missing), ("unexpected", found.unexpected), ("mismatched", found.mismatched)
         ):  # fmt: skip
-            for entry in entries:
-                sign, style = _SIGNS[entry.action]
-                shape = entry.shape if entry.shape is not None else entry.source_shape
-                dtype = entry.dtype or entry.source_dtype or ""
-                does = "" if entry.action == "error" else f" ({entry.action})"
-                why = f"{kind}{does}: {entry.reason}"
-                rows.append([Cell(f"{sign} {entry.name}", style), text.shape(shape), dtype, why])  # noqa: PERF401
+            rows += [_refused(kind, entry) for entry in entries]
         if rows:
             screen.table(
                 [Column("  NAME", fold=True), Column("SHAPE", fold=True), "DTYPE", Column("", fold=True)], rows
@@ -79,6 +73,14 @@ class Plan(Report):
             if number := len(getattr(found, name)):
                 counts.append(f"{number:,} {name}")
         return ", ".join(counts)
+
+
+def _refused(kind: str, entry: RestoreEntry) -> list[str | Cell]:
+    sign, style = _SIGNS[entry.action]
+    shape = entry.shape if entry.shape is not None else entry.source_shape
+    does = "" if entry.action == "error" else f" ({entry.action})"
+    name = Cell(f"{sign} {entry.name}", style)
+    return [name, text.shape(shape), entry.dtype or entry.source_dtype or "", f"{kind}{does}: {entry.reason}"]
 
 
 def _note(entry: RestoreEntry) -> str:

@@ -32,7 +32,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 def show(
     context: typer.Context,
-    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="This key or table only.")] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="This key or table only.")] = None,
 ) -> Report:
     """Show every key with its value and where it was said: a flag, the environment, the file, or nowhere."""
     session: Session = context.find_root().obj

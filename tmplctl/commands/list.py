@@ -29,7 +29,7 @@ _STATES = {"ok": "green", "damaged": "red", "temporary": "yellow", "foreign": "d
 
 def command(
     context: typer.Context,
-    where: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="The configured directory if absent.")] = None,
+    where: Annotated[Path | None, typer.Argument(metavar="DIR", help="The configured directory if absent.")] = None,
 ) -> Report:
     """List checkpoints, oldest first: step, age, variables, size, tags, metrics, state, and what keeps each.
 

@@ -23,7 +23,7 @@ EXAMPLES = (
 
 def command(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="These plugins only.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="These plugins only.")] = None,
 ) -> Report:
     """Show the installed plugins: what they offer, where they come from, and whether they work.
 

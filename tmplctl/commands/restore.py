@@ -49,7 +49,7 @@ def command(
     context: typer.Context,
     ref: Annotated[str, typer.Argument(metavar="REF", autocompletion=complete_refs, help="Which checkpoint.")],
     destination: Annotated[
-        Path | None, typer.Argument(metavar="[DEST]", help="A file to write; the configured storage if absent.")
+        Path | None, typer.Argument(metavar="DEST", help="A file to write; the configured storage if absent.")
     ] = None,
     source: Annotated[
         str | None, typer.Option("--source", metavar="SOURCE", help="The program, if not the configured one.")

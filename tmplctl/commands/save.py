@@ -35,7 +35,7 @@ def command(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SOURCE]",
+            metavar="SOURCE",
             autocompletion=complete_refs,
             help="package.module:attribute, or a checkpoint file; the configured program if absent.",
         ),
