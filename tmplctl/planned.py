@@ -50,9 +50,9 @@ class Plan(Report):
         found = self.found
         rows: list[list[str | Cell]] = []
         for entry in found.matched:
-            note = _note(entry)
-            if matched or note:
-                rows.append([Cell(f"= {entry.name}"), text.shape(entry.shape), entry.dtype or "", note])
+            if matched or _note(entry):
+                row = [Cell(f"= {entry.name}"), text.shape(entry.shape), entry.dtype or "", _note(entry)]
+                rows.append(row)
         for kind, entries in (
             ("missing", found.missing), ("unexpected", found.unexpected), ("mismatched", found.mismatched)
         ):  # fmt: skip
@@ -69,9 +69,8 @@ class Plan(Report):
         """Return the counts in a line."""
         found = self.found
         counts = [f"{len(found.matched):,} matched"]
-        for name in ("renamed", "cast", "missing", "unexpected", "mismatched", "excluded"):
-            if number := len(getattr(found, name)):
-                counts.append(f"{number:,} {name}")
+        kinds = ("renamed", "cast", "missing", "unexpected", "mismatched", "excluded")
+        counts += [f"{len(getattr(found, kind)):,} {kind}" for kind in kinds if getattr(found, kind)]
         return ", ".join(counts)
 
 

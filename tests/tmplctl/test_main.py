@@ -128,9 +128,9 @@ HEAVY = ("h5py", "torch", "jax", "numpy", "pydantic", "rich", "safetensors", "tm
     ("arguments", "allowed"),
     [
         (["--help"], ()),
-        (["--version"], ()),
-        (["show", "--help"], ()),
-        (["lst"], ("pydantic",)),  # typer reads the values of options with it
+        (["--version"], ()),  # below, typer reads the values of options with pydantic
+        (["show", "--help"], ("pydantic",)),
+        (["lst"], ("pydantic",)),
         (["config", "path"], ("pydantic",)),
         (["config", "show", "--json"], ("pydantic",)),
         (["plugins", "--json"], ("pydantic",)),

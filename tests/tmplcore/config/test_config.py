@@ -110,7 +110,7 @@ def test_tmpl_toml_comes_before_pyproject(project):
         ("[checkpoints]\n\ndirectry = 'x'", "tmpl.toml:3: checkpoints.directry: there is no such key", "checkpoints.directory"),
         ("[checkpoints.keep]\nlast = 0", "tmpl.toml:2: checkpoints.keep.last: input should be greater than", "schema"),
         ("checkpoints.keep.last = 'x'", "tmpl.toml:1: checkpoints.keep.last: input should be a valid integer", "schema"),
-        ("[checkpoints.keep]\nbest = 'loss:smallest'", "tmpl.toml:2: checkpoints.keep.best: 'loss:smallest'", "schema"),
+        ("[checkpoints.keep]\nbest = 'loss:smallest'", "tmpl.toml:2: checkpoints.keep.best: KeepBest: the mode is 'min' or 'max'", "schema"),
         ("[checkpoints.keep]\nwithin = '7 parsecs'", "tmpl.toml:2: checkpoints.keep.within: '7 parsecs'", "schema"),
         ("source = 'no colon'", "tmpl.toml:1: source: 'no colon' is not of the form package.module:attribute", "schema"),
         ("seed = -1", "tmpl.toml:1: seed: input should be greater than or equal to 0 (got -1)", "schema"),
