@@ -318,11 +318,7 @@ class NativeReader(Reader):
         if (np.diff(offsets) < 0).any():
             order = np.argsort(offsets, kind="stable")
             places, offsets = places[order], offsets[order]
-        buffers = (
-            outs
-            if len(places) == len(outs) and places[-1:] == len(outs) - 1 and (np.diff(places) == 1).all()
-            else list(map(outs.__getitem__, places.tolist()))
-        )
+        buffers = outs if np.array_equal(places, np.arange(len(outs))) else list(map(outs.__getitem__, places.tolist()))
         try:
             try:
                 hashes = fill(self.fd, offsets, sizes[places], buffers, LARGE, hashed=verify)
