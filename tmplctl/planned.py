@@ -51,7 +51,12 @@ class Plan(Report):
         rows: list[list[str | Cell]] = []
         for entry in found.matched:
             if matched or _note(entry):
-                row = [Cell(f"= {entry.name}"), text.shape(entry.shape), entry.dtype or "", _note(entry)]
+                row: list[str | Cell] = [
+                    Cell(f"= {entry.name}"),
+                    text.shape(entry.shape),
+                    entry.dtype or "",
+                    _note(entry),
+                ]
                 rows.append(row)
         for kind, entries in (
             ("missing", found.missing), ("unexpected", found.unexpected), ("mismatched", found.mismatched)
