@@ -155,7 +155,7 @@ class VariableStore:
 
     def name_scope(self, name: str | None) -> Any:
         """Return a context manager that opens the name scope `name` in this store."""
-        from tmplcore.name_scope import name_scope
+        from tmplcore.name_scoping import name_scope
 
         return name_scope(name)
 

@@ -14,8 +14,8 @@ from tmplcore.journal import Journal
 from tmplcore.modes import AUTO_REUSE
 from tmplcore.origin import caller, describe
 from tmplcore.scope import VariableScope
+from tmplcore.scoping import variable_scope
 from tmplcore.store import current_frame
-from tmplcore.variable_scope import variable_scope
 
 __all__ = ["Template", "make_template"]
 

@@ -16,7 +16,7 @@ from tmplcore.errors import InvalidArgumentError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
 from tmplcore.initial import as_constant
 from tmplcore.initializers import RandomNormal, RandomUniform, TruncatedNormal
-from tmplcore.name_scope import new_prefix
+from tmplcore.name_scoping import new_prefix
 from tmplcore.random import drawing
 from tmplcore.shapes import as_shape
 from tmplcore.store import current_frame, get_default_store

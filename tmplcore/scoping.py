@@ -8,7 +8,7 @@ from typing import Any, NoReturn, final
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.modes import ReuseMode
-from tmplcore.name_scope import new_prefix, store_of
+from tmplcore.name_scoping import new_prefix, store_of
 from tmplcore.scope import Reuse, VariableScope
 from tmplcore.store import current_frame
 
