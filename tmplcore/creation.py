@@ -100,7 +100,7 @@ def _create(
         )
         source = initial_value
         if callable(initial_value):
-            store.names.place(op_name, _BESIDE_CALL, frame.journal)
+            store.names.place(f"{op_name}/", _BESIDE_CALL, frame.journal)
             checked = dims if validate_shape else None
             start = Start(
                 _within(frame, f"{op_name}/Initializer/", initial_value), op_name, store.seed, wanted, checked
@@ -108,7 +108,7 @@ def _create(
             if wanted is None or dims is None:
                 source = start.constant()
         else:
-            store.names.place(op_name, _BESIDE_CONSTANT, frame.journal)
+            store.names.place(f"{op_name}/", _BESIDE_CONSTANT, frame.journal)
             source = as_constant(initial_value, wanted)
         if isinstance(source, Constant):
             wanted = source.dtype
@@ -149,7 +149,7 @@ def _claimed(frame: Frame, name: str) -> str:
         if any(variable.spec.name == name for variable in frame.store.variables):
             raise InvalidNameError(f"Duplicate node name in graph: {name!r}", hint="leave the slash at the end out")
     else:
-        name = names.claim(frame.prefix + name, frame.journal)
+        name = names.claim(name, frame.prefix, frame.journal)
     names.pin(name)
     return name
 

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from tmplcore.errors import GraphMismatchError, InvalidTypeError
 from tmplcore.frame import CURRENT, Frame
-from tmplcore.naming import check_name
+from tmplcore.naming import check_name, is_name
 from tmplcore.store import VariableStore, current_frame
 
 __all__ = ["name_scope", "new_prefix", "store_of"]
@@ -20,11 +20,12 @@ def new_prefix(frame: Frame, name: str) -> str:
     A name that ends in a slash is the absolute name of a scope to be opened again; any other is made unique.
     """
     prefix = frame.prefix
-    check_name(name, prefix)
+    if not is_name(name, prefix):
+        check_name(name, prefix)
     if name[-1] == "/":
         frame.store.names.enter(name)
         return name
-    return frame.store.names.claim(prefix + name, frame.journal) + "/"
+    return frame.store.names.claim(name, prefix, frame.journal) + "/"
 
 
 def store_of(values: Iterable[Any]) -> VariableStore | None:

@@ -67,12 +67,13 @@ class Opened:
         ('dense_1', 'dense')
     """
 
-    __slots__ = ("_names", "outer", "prefix")
+    __slots__ = ("_jumps", "_names", "outer", "prefix")
 
     def __init__(self, prefix: str = "", names: _Names = _NOTHING, outer: Opened | None = None) -> None:
         self.prefix = prefix
         self.outer = outer
         self._names = names
+        self._jumps: dict[str, _Names] | None = None  # what is below scopes that were jumped to, as nothing changes
 
     def open(self, name: str) -> tuple[Opened, Opened]:
         """Open `name` below this scope.
@@ -111,6 +112,10 @@ class Opened:
         Returns:
             What holds after the jump, and what holds inside it.
         """
+        if self._jumps is None:
+            self._jumps = {}
+        elif (known := self._jumps.get(name)) is not None:
+            return self, Opened(f"{name}/", known, self)
         home = self
         passed: list[Opened] = []  # scopes inside `home`, innermost first, that are not around `name`
         while not name.startswith(home.prefix):
@@ -119,16 +124,19 @@ class Opened:
             home = home.outer
         path = name[len(home.prefix) :].split("/")
         below = _below(home._names, path) if name else home._names
-        if not passed and _is_opened(home._names, path):
-            return self, Opened(f"{name}/" if name else "", below, self)
         prefix = f"{name}/" if name else ""
         for scope in reversed(passed):
             if scope.prefix.startswith(prefix):
                 inner = scope.prefix[len(prefix) : -1]
                 below = _grafted(below, inner.split("/"), scope._names) if inner else scope._names
-        outside = Opened(home.prefix, _marked(home._names, path, None), home.outer)
-        for scope in reversed(passed):
-            outside = Opened(scope.prefix, scope._names, outside)
+        outside = self
+        if _is_opened(home._names, path):
+            if name and not passed:
+                self._jumps[name] = below
+        else:
+            outside = Opened(home.prefix, _marked(home._names, path, None), home.outer)
+            for scope in reversed(passed):
+                outside = Opened(scope.prefix, scope._names, outside)
         return outside, Opened(prefix, below, outside)
 
 

@@ -135,8 +135,8 @@ class VariableStore:
         """
         prefix = self._prefix()
         if mark_as_used:
-            return self.names.claim(prefix + name, _journal())
-        return self.names.peek(prefix + name)
+            return self.names.claim(name, prefix, _journal())
+        return self.names.peek(name, prefix)
 
     def get_name_scope(self) -> str:
         """Return the current name scope without its trailing slash."""

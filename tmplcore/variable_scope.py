@@ -9,6 +9,7 @@ from tmplcore.errors import InvalidArgumentError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.modes import ReuseMode
 from tmplcore.name_scope import new_prefix, store_of
+from tmplcore.numbering import Opened
 from tmplcore.scope import Reuse, VariableScope
 from tmplcore.store import current_frame
 
@@ -47,17 +48,7 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         True
     """
 
-    __slots__ = (
-        "_auxiliary",
-        "_default_name",
-        "_given",
-        "_name_or_scope",
-        "_numbered",
-        "_open",
-        "_own_prefix",
-        "_reuse",
-        "_values",
-    )
+    __slots__ = ("_auxiliary", "_cached", "_default_name", "_given", "_open", "_reuse", "_target", "_values")
 
     def __init__(
         self,
@@ -86,13 +77,12 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             )
         if auxiliary_name_scope is not True and auxiliary_name_scope is not False:
             raise InvalidTypeError(f"The auxiliary_name_scope must be True or False, not {auxiliary_name_scope!r}")
-        self._name_or_scope = name_or_scope
+        self._target = name_or_scope
         self._default_name = default_name
         self._values = None if values is None else _listed(values)
         self._reuse = reuse
         self._auxiliary = auxiliary_name_scope
-        self._numbered: str | None = None
-        self._own_prefix: str | None = None
+        self._cached: tuple[str, str | None] | None = None  # the numbered name, and the name scope, of the first entry
         self._open: tuple[Any, ...] | None = None
         self._given: dict[str, Any] | None = None
         if not (
@@ -118,90 +108,100 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             self._given = {name: value for name, value in arguments.items() if value is not None}
 
     def __enter__(self) -> VariableScope:
-        if not self._values:
-            return self._enter(None)
-        store = store_of(self._values)
-        if store is None or store is current_frame().store:
-            return self._enter(None)
-        entered = store.as_default()
-        entered.__enter__()
+        entered = self._enter_store() if self._values else None
         try:
-            return self._enter(entered)
+            try:
+                frame = CURRENT.get()
+            except LookupError:
+                frame = current_frame()
+            target = self._target
+            if type(target) is VariableScope:
+                outer, inner = self._jumped(frame, target)
+            else:
+                outer, inner = self._descended(frame, target)
         except BaseException:
-            entered.__exit__(None, None, None)
+            if entered is not None:
+                entered.__exit__(None, None, None)
             raise
-
-    def _enter(self, entered: Any) -> VariableScope:
-        try:
-            frame = CURRENT.get()
-        except LookupError:
-            frame = current_frame()
-        target = self._name_or_scope
-        if type(target) is VariableScope:
-            outer, inner = self._jump(frame, target)
-        else:
-            outer, inner = self._descend(frame, target)
         CURRENT.set(inner)
         scope = inner.scope
         self._open = (outer, inner, scope, entered, self._open)
         return scope
 
-    def _descend(self, frame: Frame, target: Any) -> tuple[Frame, Frame]:
+    def _enter_store(self) -> Any:
+        """Make the store that `values` are from the default, if it is not."""
+        assert self._values is not None
+        store = store_of(self._values)
+        if store is None or store is current_frame().store:
+            return None
+        entered = store.as_default()
+        entered.__enter__()
+        return entered
+
+    def _descended(self, frame: Frame, target: Any) -> tuple[Frame, Frame]:
+        """Return the frame for after, and that for inside, a scope that is entered by its name below the current one."""
         around = frame.scope
-        reuse = self._reuse
         opened = frame.opened
+        wanted = target
         if target is None:
-            if reuse:
-                raise InvalidArgumentError(
-                    "reuse=True cannot be used without a name_or_scope",
-                    hint="name the scope, or set reuse on the scope around it",
-                )
             wanted = self._default_name
-            if not isinstance(wanted, str):
-                raise InvalidTypeError(f"VariableScope: default_name must be a string, not {wanted!r}")
-            target = self._numbered
-            if target is None:
-                target, opened = opened.number(wanted)
-        elif isinstance(target, str):
-            wanted = target
-        else:
+            target, opened = self._numbered(opened)
+        elif type(target) is not str and not isinstance(target, str):
             raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {target!r}")
-        prefix = self._opened_prefix(frame, wanted)
-        if self._default_name is not None and self._name_or_scope is None:
-            self._numbered = target
+        prefix = frame.prefix
+        own_prefix = ""
+        if self._cached is not None and self._cached[1] is not None:
+            prefix = own_prefix = self._cached[1]
+        elif not self._auxiliary:
+            own_prefix = prefix
+        elif wanted:
+            prefix = own_prefix = new_prefix(frame, wanted)
+        if self._cached is None:
+            self._cached = (target, own_prefix if self._auxiliary and wanted else None)
         name = around._prefix + target
+        settings = around._settings
         scope = VariableScope._made(
             name,
-            reuse or around._reuse,
-            around._settings.inherited(self._given),
-            prefix if self._auxiliary and wanted else ("" if self._auxiliary else prefix),
+            self._reuse or around._reuse,
+            settings.inherited(self._given) if self._given is not None or settings.constraint is not None else settings,
+            own_prefix,
         )
-        if name:
-            outside, inside = opened.open(target)
-        else:
-            outside = inside = opened.open("")[0]
+        outside, inside = opened.open(target)
+        if not name:  # the scope with the empty name shares the root's names
+            inside = outside
         outer = frame if outside is frame.opened else frame.at(around, frame.prefix, outside)
         return outer, frame.at(scope, prefix, inside)
 
-    def _jump(self, frame: Frame, target: VariableScope) -> tuple[Frame, Frame]:
+    def _numbered(self, opened: Opened) -> tuple[str, Opened]:
+        """Return the default name with its number, and what was opened once it is spent."""
+        if self._reuse:
+            raise InvalidArgumentError(
+                "reuse=True cannot be used without a name_or_scope",
+                hint="name the scope, or set reuse on the scope around it",
+            )
+        wanted = self._default_name
+        if not isinstance(wanted, str):
+            raise InvalidTypeError(f"VariableScope: default_name must be a string, not {wanted!r}")
+        return opened.number(wanted) if self._cached is None else (self._cached[0], opened)
+
+    def _jumped(self, frame: Frame, target: VariableScope) -> tuple[Frame, Frame]:
+        """Return the frame for after, and that for inside, a scope that is entered where it is."""
         name = target._name
-        prefix = self._opened_prefix(frame, name.rpartition("/")[2])
+        prefix = frame.prefix
+        if self._auxiliary and (last := name[name.rfind("/") + 1 :]):
+            if self._cached is None:
+                self._cached = (name, new_prefix(frame, last))
+            prefix = self._cached[1] or ""
+        settings = target._settings
         scope = VariableScope._made(
             name,
             self._reuse or target._reuse,
-            target._settings.inherited(self._given),
+            settings.inherited(self._given) if self._given is not None or settings.constraint is not None else settings,
             target._original_name_scope,
         )
         outside, inside = frame.opened.jump(name)
         outer = frame if outside is frame.opened else frame.at(frame.scope, frame.prefix, outside)
         return outer, frame.at(scope, prefix, inside)
-
-    def _opened_prefix(self, frame: Frame, name: str) -> str:
-        if not self._auxiliary or not name:
-            return frame.prefix
-        if self._own_prefix is None:
-            self._own_prefix = new_prefix(frame, name)
-        return self._own_prefix
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -215,19 +215,16 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
                 hint="leave scopes in the opposite order of entering them; `with` does it",
             )
         self._open = before
-        if self._auxiliary and inner.prefix:
+        if self._auxiliary:
             now.store.names.leave(inner.prefix)
-        if now is inner:
-            CURRENT.set(outer)
-        else:
-            CURRENT.set(self._left(now, outer))
+        CURRENT.set(outer if now is inner else self._left(now, outer))
         if entered is not None:
             entered.__exit__(kind, error, traceback)
 
     def _left(self, now: Frame, outer: Frame) -> Frame:
-        """Return the frame after this scope, of which things inside have changed more than this scope's own part."""
+        """Return the frame after this scope if more has changed inside than its own part."""
         opened = outer.opened
-        if type(self._name_or_scope) is not VariableScope:
+        if type(self._target) is not VariableScope:
             if now.scope._name:
                 assert now.opened.outer is not None
                 opened = now.opened.outer
