@@ -8,7 +8,7 @@ from typing import Any, final
 
 from tmplcore.errors import GraphMismatchError, InvalidTypeError
 from tmplcore.frame import CURRENT, Frame
-from tmplcore.naming import check_name, is_name
+from tmplcore.naming import check_name, is_inner_name, is_root_name
 from tmplcore.store import VariableStore, current_frame
 
 __all__ = ["name_scope", "new_prefix", "store_of"]
@@ -20,12 +20,12 @@ def new_prefix(frame: Frame, name: str) -> str:
     A name that ends in a slash is the absolute name of a scope to be opened again; any other is made unique.
     """
     prefix = frame.prefix
-    if not is_name(name, prefix):
+    if (is_inner_name if prefix else is_root_name)(name) is None:
         check_name(name, prefix)
     if name[-1] == "/":
         frame.store.names.enter(name)
         return name
-    return frame.store.names.claim(name, prefix, frame.journal) + "/"
+    return frame.store.names.claim(name, prefix, frame.around.journal, "/")
 
 
 def store_of(values: Iterable[Any]) -> VariableStore | None:
@@ -91,7 +91,7 @@ class name_scope:  # noqa: N801 - TensorFlow's name
                 self._entered.__exit__(None, None, None)
             raise
         self._outer = outer
-        CURRENT.set(outer.below(prefix))
+        CURRENT.set(outer.with_prefix(prefix))
         return prefix
 
     def __exit__(
@@ -100,7 +100,7 @@ class name_scope:  # noqa: N801 - TensorFlow's name
         inner = current_frame()
         if inner.prefix:
             inner.store.names.leave(inner.prefix)
-        CURRENT.set(inner.below(self._outer.prefix))
+        CURRENT.set(inner.with_prefix(self._outer.prefix))
         if self._entered is not None:
             entered, self._entered = self._entered, None
             entered.__exit__(kind, error, traceback)

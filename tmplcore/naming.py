@@ -10,23 +10,18 @@ import re
 import threading
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from typing import Final
+from typing import Any, Final
 
 from tmplcore.errors import InvalidNameError
 from tmplcore.journal import Journal
 
 __all__ = ["OpNames", "check_name"]
 
-_is_root_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*").fullmatch)
-_is_inner_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9_.\\/>-]*").fullmatch)
+is_root_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*").fullmatch)
+is_inner_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9_.\\/>-]*").fullmatch)
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
-
-
-def is_name(name: str, prefix: str) -> bool:
-    """Tell whether an op or a scope below the name scope `prefix` may have a name."""
-    return (_is_inner_name if prefix else _is_root_name)(name) is not None
 
 
 def check_name(name: str, prefix: str = "") -> None:
@@ -44,12 +39,12 @@ def check_name(name: str, prefix: str = "") -> None:
         tmplcore.errors.InvalidNameError: '_hidden' is not a valid root scope name
     """
     if prefix:
-        if _is_inner_name(name) is None:
+        if is_inner_name(name) is None:
             raise InvalidNameError(
                 f"{name!r} is not a valid scope name",
                 hint="letters, digits and _ . \\ - / > are allowed",
             )
-    elif _is_root_name(name) is None:
+    elif is_root_name(name) is None:
         raise InvalidNameError(
             f"{name!r} is not a valid root scope name",
             hint="begin with a letter, a digit or '.', then letters, digits and _ . \\ - / >",
@@ -80,14 +75,28 @@ class OpNames:
         self._pinned: set[str] = {""}
         self._lock = threading.RLock()
 
-    def claim(self, name: str, prefix: str = "", journal: Journal | None = None) -> str:
+    def claim(self, name: str, prefix: str = "", journal: Journal | None = None, ending: str = "") -> str:
         """Take a name, or the first free one of `name_1`, `name_2`, …, and return it in full.
 
         Args:
             name: The name that is wanted, below the prefix.
             prefix: A name scope with its trailing slash; empty for the root.
             journal: Learns how to give the name back.
+            ending: Put behind what is returned.
         """
+        if journal is None:
+            # The usual case: a name that was taken before and whose next number is free. It takes no lock. Should two
+            # threads be given one number here, they share a name scope; a variable's name the store makes unique.
+            try:
+                key = name.lower()
+                names: Any = self._directories[prefix.lower()]
+                number = names[key]
+                numbered = f"{key}_{number}"
+                if numbered not in names:
+                    names[key] = number + 1
+                    return f"{prefix}{name}_{number}{ending}"
+            except (KeyError, TypeError):
+                pass
         if "/" in name:
             above, _, name = name.rpartition("/")
             prefix = f"{prefix}{above}/"
@@ -99,17 +108,17 @@ class OpNames:
                 names = self._directories[place] = dict(names or {})
             before = names.get(key)
             if before is None and not _is_numbered(names, key):
-                names[key] = 1
-                unique = prefix + name
+                names[key] = after = 1
             else:
-                number = before or 1
-                while (numbered := f"{key}_{number}") in names:
-                    number += 1
-                names[key] = number + 1
-                unique = prefix + numbered if name == key else f"{prefix}{name}_{number}"
-            if journal is not None:
-                journal.append(partial(self._give_back, place, key, before, names[key]))
-        return unique
+                after = before or 1
+                while f"{key}_{after}" in names:
+                    after += 1
+                name = f"{name}_{after}"
+                after += 1
+                names[key] = after
+        if journal is not None:
+            journal.append(partial(self._give_back, place, key, before, after))
+        return f"{prefix}{name}{ending}"
 
     def peek(self, name: str, prefix: str = "") -> str:
         """Return what `claim` would, without taking it."""

@@ -292,9 +292,9 @@ def find_or_create_parts(
         attempt.rollback()
         raise
     finally:
-        CURRENT.set(current_frame().with_journal(frame.journal))
-        if frame.journal is not None:
-            frame.journal.extend(attempt)
+        CURRENT.set(current_frame().with_journal(frame.around.journal))
+        if frame.around.journal is not None:
+            frame.around.journal.extend(attempt)
     return result
 
 

@@ -9,7 +9,7 @@ from tmplcore.errors import InvalidArgumentError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.modes import ReuseMode
 from tmplcore.name_scope import new_prefix, store_of
-from tmplcore.numbering import Opened
+from tmplcore.numbering import NOTHING, ONCE, Names
 from tmplcore.scope import Reuse, VariableScope
 from tmplcore.store import current_frame
 
@@ -48,7 +48,7 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         True
     """
 
-    __slots__ = ("_auxiliary", "_cached", "_default_name", "_given", "_open", "_reuse", "_target", "_values")
+    __slots__ = ("_auxiliary", "_cached", "_default_name", "_entered", "_given", "_open", "_reuse", "_target", "_values")
 
     def __init__(
         self,
@@ -79,11 +79,14 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             raise InvalidTypeError(f"The auxiliary_name_scope must be True or False, not {auxiliary_name_scope!r}")
         self._target = name_or_scope
         self._default_name = default_name
-        self._values = None if values is None else _listed(values)
+        self._values = None
+        if values is not None:
+            self._values = _listed(values)
+            self._entered: dict[VariableScope, Any] = {}
         self._reuse = reuse
         self._auxiliary = auxiliary_name_scope
-        self._cached: tuple[str, str | None] | None = None  # the numbered name, and the name scope, of the first entry
-        self._open: tuple[Any, ...] | None = None
+        self._cached: tuple[str, str] | None = None  # the numbered name, and the name scope, of the first entry
+        self._open: tuple[Frame, Any] | None = None
         self._given: dict[str, Any] | None = None
         if not (
             initializer is None
@@ -108,72 +111,81 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             self._given = {name: value for name, value in arguments.items() if value is not None}
 
     def __enter__(self) -> VariableScope:
-        entered = self._enter_store() if self._values else None
+        if self._values:
+            return self._enter_with_values()
         try:
-            try:
-                frame = CURRENT.get()
-            except LookupError:
-                frame = current_frame()
-            target = self._target
-            if type(target) is VariableScope:
-                outer, inner = self._jumped(frame, target)
+            frame = CURRENT.get()
+        except LookupError:
+            frame = current_frame()
+        target = self._target
+        if type(target) is VariableScope:
+            inner = self._jumped(frame, target)
+        elif type(target) is str and target and self._cached is None and self._auxiliary:
+            # What `_descended` does, for the usual case.
+            opened = frame.opened
+            around = frame.scope
+            settings = around._settings
+            if self._given is not None or settings.constraint is not None:
+                settings = settings.inherited(self._given)
+            prefix = new_prefix(frame, target)
+            self._cached = target, prefix
+            scope = VariableScope._made(around._prefix + target, self._reuse or around._reuse, settings, prefix)
+            if opened.entry(target) is ONCE:
+                inner = Frame(frame.store, scope, prefix, NOTHING, frame, frame.around)
             else:
-                outer, inner = self._descended(frame, target)
-        except BaseException:
-            if entered is not None:
-                entered.__exit__(None, None, None)
-            raise
+                inner = _opened(frame, target, target, scope, prefix)
+        else:
+            inner = self._descended(frame, target)
         CURRENT.set(inner)
-        scope = inner.scope
-        self._open = (outer, inner, scope, entered, self._open)
-        return scope
+        self._open = inner, self._open
+        return inner.scope
 
-    def _enter_store(self) -> Any:
-        """Make the store that `values` are from the default, if it is not."""
-        assert self._values is not None
-        store = store_of(self._values)
-        if store is None or store is current_frame().store:
-            return None
-        entered = store.as_default()
-        entered.__enter__()
-        return entered
+    def _enter_with_values(self) -> VariableScope:
+        """Enter in the store that `values` are from."""
+        values, self._values = self._values, None
+        assert values is not None
+        try:
+            store = store_of(values)
+            if store is None or store is current_frame().store:
+                return self.__enter__()
+            entered = store.as_default()
+            entered.__enter__()
+            try:
+                scope = self.__enter__()
+            except BaseException:
+                entered.__exit__(None, None, None)
+                raise
+            self._entered[scope] = entered
+            return scope
+        finally:
+            self._values = values
 
-    def _descended(self, frame: Frame, target: Any) -> tuple[Frame, Frame]:
-        """Return the frame for after, and that for inside, a scope that is entered by its name below the current one."""
+    def _descended(self, frame: Frame, name: Any) -> Frame:
+        """Return the frame inside a scope that is entered by its name below the current one."""
         around = frame.scope
-        opened = frame.opened
-        wanted = target
-        if target is None:
-            wanted = self._default_name
-            target, opened = self._numbered(opened)
-        elif type(target) is not str and not isinstance(target, str):
-            raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {target!r}")
+        wanted = name
+        if name is None:
+            wanted, name = self._numbered(frame.opened)
+        elif not isinstance(name, str):
+            raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {name!r}")
         prefix = frame.prefix
-        own_prefix = ""
-        if self._cached is not None and self._cached[1] is not None:
-            prefix = own_prefix = self._cached[1]
-        elif not self._auxiliary:
-            own_prefix = prefix
-        elif wanted:
-            prefix = own_prefix = new_prefix(frame, wanted)
+        original = prefix
+        if self._auxiliary:
+            original = ""
+            if self._cached is not None:
+                prefix = original = self._cached[1]
+            elif wanted:
+                prefix = original = new_prefix(frame, wanted)
         if self._cached is None:
-            self._cached = (target, own_prefix if self._auxiliary and wanted else None)
-        name = around._prefix + target
+            self._cached = name, original
         settings = around._settings
-        scope = VariableScope._made(
-            name,
-            self._reuse or around._reuse,
-            settings.inherited(self._given) if self._given is not None or settings.constraint is not None else settings,
-            own_prefix,
-        )
-        outside, inside = opened.open(target)
-        if not name:  # the scope with the empty name shares the root's names
-            inside = outside
-        outer = frame if outside is frame.opened else frame.at(around, frame.prefix, outside)
-        return outer, frame.at(scope, prefix, inside)
+        if self._given is not None or settings.constraint is not None:
+            settings = settings.inherited(self._given)
+        scope = VariableScope._made(around._prefix + name, self._reuse or around._reuse, settings, original)
+        return _opened(frame, name, wanted, scope, prefix)
 
-    def _numbered(self, opened: Opened) -> tuple[str, Opened]:
-        """Return the default name with its number, and what was opened once it is spent."""
+    def _numbered(self, opened: Names) -> tuple[str, str]:
+        """Return the default name, without and with its number."""
         if self._reuse:
             raise InvalidArgumentError(
                 "reuse=True cannot be used without a name_or_scope",
@@ -182,34 +194,32 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         wanted = self._default_name
         if not isinstance(wanted, str):
             raise InvalidTypeError(f"VariableScope: default_name must be a string, not {wanted!r}")
-        return opened.number(wanted) if self._cached is None else (self._cached[0], opened)
+        return wanted, opened.numbered(wanted) if self._cached is None else self._cached[0]
 
-    def _jumped(self, frame: Frame, target: VariableScope) -> tuple[Frame, Frame]:
-        """Return the frame for after, and that for inside, a scope that is entered where it is."""
+    def _jumped(self, frame: Frame, target: VariableScope) -> Frame:
+        """Return the frame inside a scope that is entered where it is."""
         name = target._name
         prefix = frame.prefix
-        if self._auxiliary and (last := name[name.rfind("/") + 1 :]):
+        if self._auxiliary and name:
             if self._cached is None:
-                self._cached = (name, new_prefix(frame, last))
-            prefix = self._cached[1] or ""
+                last = name[name.rfind("/") + 1 :]
+                self._cached = name, new_prefix(frame, last) if last else prefix
+            prefix = self._cached[1]
         settings = target._settings
-        scope = VariableScope._made(
-            name,
-            self._reuse or target._reuse,
-            settings.inherited(self._given) if self._given is not None or settings.constraint is not None else settings,
-            target._original_name_scope,
-        )
-        outside, inside = frame.opened.jump(name)
-        outer = frame if outside is frame.opened else frame.at(frame.scope, frame.prefix, outside)
-        return outer, frame.at(scope, prefix, inside)
+        if self._given is not None or settings.constraint is not None:
+            settings = settings.inherited(self._given)
+        scope = VariableScope._made(name, self._reuse or target._reuse, settings, target._original_name_scope)
+        outer, below = frame.jumped(name)
+        return Frame(frame.store, scope, prefix, below, outer, frame.around)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         now = CURRENT.get()
         assert self._open is not None, "left without having been entered"
-        outer, inner, scope, entered, before = self._open
-        if now.scope is not scope:
+        inner, before = self._open
+        scope = inner.scope
+        if now is not inner and now.scope is not scope:
             raise NestingError(
                 f"Improper nesting of variable_scope: {scope.name!r} is left while {now.scope.name!r} is current",
                 hint="leave scopes in the opposite order of entering them; `with` does it",
@@ -217,20 +227,15 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         self._open = before
         if self._auxiliary:
             now.store.names.leave(inner.prefix)
-        CURRENT.set(outer if now is inner else self._left(now, outer))
-        if entered is not None:
+        outer = now.outer
+        assert outer is not None
+        if outer.around is not now.around:
+            outer = outer.with_around(now.around)
+        if not scope._name and type(self._target) is not VariableScope:
+            outer = outer.with_opened(now.opened.cleared(""))
+        CURRENT.set(outer)
+        if self._values and (entered := self._entered.pop(scope, None)) is not None:
             entered.__exit__(kind, error, traceback)
-
-    def _left(self, now: Frame, outer: Frame) -> Frame:
-        """Return the frame after this scope if more has changed inside than its own part."""
-        opened = outer.opened
-        if type(self._target) is not VariableScope:
-            if now.scope._name:
-                assert now.opened.outer is not None
-                opened = now.opened.outer
-            else:
-                opened = now.opened.clear_nameless()
-        return Frame(outer.store, outer.scope, outer.prefix, opened, now.creators, now.journal, now.parked, outer.base)
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Refuse to be a decorator."""
@@ -274,6 +279,17 @@ def variable_op_scope(
 def get_variable_scope() -> VariableScope:
     """Return the current variable scope; the same object on each call within one block."""
     return current_frame().scope
+
+
+def _opened(frame: Frame, name: str, wanted: str, scope: VariableScope, prefix: str) -> Frame:
+    """Return the frame inside a scope whose name is opened below the current one."""
+    if frame.opened.entry(name) is ONCE:
+        return Frame(frame.store, scope, prefix, NOTHING, frame, frame.around)
+    opened = frame.opened.marked(name, wanted=wanted)
+    if not scope._name:  # the scope with the empty name shares the root's names
+        return Frame(frame.store, scope, prefix, opened, frame, frame.around)
+    outer = frame.with_opened(opened.cleared(name))
+    return Frame(frame.store, scope, prefix, frame.opened.below(name), outer, frame.around)
 
 
 def _listed(values: Any) -> list[Any]:
