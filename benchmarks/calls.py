@@ -97,7 +97,7 @@ def tf_shaped_cases(tf, number: int) -> list[Case]:
     ]
 
 
-class _in:  # noqa: N801
+class _in:
     """A case that is timed inside a graph and a scope, without the cost of entering them."""
 
     def __init__(self, graph, scope, function) -> None:

@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from tmplcore.arrays import to_numpy
+
 __all__ = ["Backend", "Cell", "InitialValue", "VariableSpec"]
 
 
@@ -112,6 +114,14 @@ class Backend(ABC):
             value: Anything that becomes an array: native, `numpy.ndarray`, number, list. It is cast to the
                 variable's dtype.
         """
+
+    def add(self, spec: VariableSpec, cell: Cell, delta: Any, *, sign: int = 1) -> None:
+        """Add to a variable's value, or subtract from it where `sign` is -1, in the variable's own dtype.
+
+        A backend of a framework overrides it, so that the value stays on its device and can be traced.
+        """
+        value, change = self.numpy(spec, cell), to_numpy(delta, spec.dtype)
+        self.assign(spec, cell, value + change if sign > 0 else value - change)
 
     @abstractmethod
     def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:

@@ -29,6 +29,7 @@
         ├── RestoreError                         the plan does not hold: missing, unexpected or mismatched variables
         ├── SaveError                            what was given cannot be saved
         ├── ExistsError                          the target is there already
+        ├── ProtectedError                       a tag or another checkpoint needs what was to be deleted
         └── LockedError                          another process holds the directory
 
 Each class also inherits the builtin that TensorFlow 1 (or Python) raises in that place, so that code
@@ -61,6 +62,7 @@ __all__ = [
     "PluginError",
     "PluginFailedError",
     "PluginNotFoundError",
+    "ProtectedError",
     "RestoreError",
     "SaveError",
     "StorageLockedError",
@@ -233,6 +235,10 @@ class SaveError(CheckpointError):
 
 class ExistsError(CheckpointError):
     """The target is there already and was not named to be replaced."""
+
+
+class ProtectedError(CheckpointError):
+    """A checkpoint was to be deleted that a tag or another checkpoint needs."""
 
 
 class LockedError(CheckpointError):

@@ -22,7 +22,6 @@ from tmplcore.journal import Journal
 from tmplcore.losses import RegularizationLoss
 from tmplcore.messages import described, nearest
 from tmplcore.modes import VariableAggregation, VariableSynchronization
-from tmplcore.naming import check_name
 from tmplcore.scope import Reuse
 from tmplcore.shapes import as_shape
 from tmplcore.store import VariableStore, current_frame
@@ -154,6 +153,11 @@ def get_local_variable(
         >>> get_local_variable("count", [], initializer=initializers.zeros_initializer()).trainable
         False
     """
+    if not (collections is None or isinstance(collections, list | tuple | set)):
+        raise InvalidTypeError(
+            f"collections must be a list, tuple, or set, not {type(collections).__name__}: {collections!r}",
+            hint=f"collections=[{collections!r}]",
+        )
     # TensorFlow extends the caller's own list here.
     collections = [*(collections or ()), GraphKeys.LOCAL_VARIABLES]
     return get_variable(
@@ -386,8 +390,10 @@ def _regularized(store: VariableStore, variable: Any, regularizer: Any, journal:
     finally:
         CURRENT.set(now)
     if loss is not None:
-        inner = getattr(regularizer, "__name__", type(regularizer).__name__).strip("<>")
-        name = f"{full_name}/Regularizer/{inner}:0"
+        name = getattr(loss, "name", None)  # that of the op that made it, where it has one
+        if not isinstance(name, str):
+            inner = getattr(regularizer, "__name__", type(regularizer).__name__).strip("<>")
+            name = f"{full_name}/Regularizer/{inner}:0"
         store.collections.add(GraphKeys.REGULARIZATION_LOSSES, RegularizationLoss(regularizer, variable, name))
 
 
@@ -422,7 +428,6 @@ def _exists(store: VariableStore, name: str, found: Any) -> VariableExistsError:
 
 
 def _not_found(store: VariableStore, name: str) -> VariableNotFoundError:
-    check_name(name)
     return VariableNotFoundError(
         f"Variable {name} does not exist, or was not created with tf.get_variable(). Did you mean to set "
         f"reuse=tf.AUTO_REUSE in VarScope?{nearest(name, store.by_key)}",

@@ -9,6 +9,10 @@ import numpy as np
 
 from tmplcore.arrays import to_numpy
 from tmplcore.expression import ArrayExpression, unwrap
+from tmplcore.frame import CURRENT
+from tmplcore.journal import Journal
+from tmplcore.store import current_frame
+from tmplcore.tensor import Operation
 
 __all__ = ["RegularizationLoss"]
 
@@ -33,9 +37,21 @@ class RegularizationLoss(ArrayExpression):
         self.name = name
 
     @property
+    def op(self) -> Operation:
+        """The op, for its name."""
+        return Operation(self.name.removesuffix(":0"), self.variable.graph)
+
+    @property
     def value(self) -> Any:
-        """The loss, as the regularizer returns it."""
-        return unwrap(self._regularizer(self.variable))
+        """The loss, as the regularizer returns it. It takes no op names a second time."""
+        frame = current_frame()
+        journal = Journal()
+        CURRENT.set(frame.with_journal(journal))
+        try:
+            return unwrap(self._regularizer(self.variable))
+        finally:
+            journal.rollback()
+            CURRENT.set(frame)
 
     def __call__(self) -> Any:
         """Return the loss for the variable's present value."""

@@ -75,14 +75,17 @@ class OpNames:
         self._pinned: set[str] = {""}
         self._lock = threading.RLock()
 
-    def claim(self, name: str, prefix: str = "", journal: Journal | None = None, ending: str = "") -> str:
-        """Take a name, or the first free one of `name_1`, `name_2`, …, and return it in full.
+    def open(self, name: str, prefix: str, journal: Journal | None) -> str:
+        """Take the name of a new name scope, and return it in full with its trailing slash.
 
         Args:
-            name: The name that is wanted, below the prefix.
-            prefix: A name scope with its trailing slash; empty for the root.
+            name: The name that is wanted. With a slash at its end it is the absolute name of a scope that is opened
+                again, and returned as it is.
+            prefix: The name scope around it, with its trailing slash; empty for the root.
             journal: Learns how to give the name back.
-            ending: Put behind what is returned.
+
+        Raises:
+            InvalidNameError: The name has characters that it may not have.
         """
         if journal is None:
             # The usual case: a name that was taken before and whose next number is free. It takes no lock. Should two
@@ -92,11 +95,26 @@ class OpNames:
                 names: Any = self._directories[prefix.lower()]
                 number = names[key]
                 numbered = f"{key}_{number}"
-                if numbered not in names:
+                if numbered not in names and (is_inner_name if prefix else is_root_name)(name) is not None:
                     names[key] = number + 1
-                    return f"{prefix}{name}_{number}{ending}"
+                    return f"{prefix}{name}_{number}/"
             except (KeyError, TypeError):
                 pass
+        check_name(name, prefix)
+        if name[-1] == "/":
+            with self._lock:
+                self._closed.pop(name.lower(), None)
+            return name
+        return self.claim(name, prefix, journal) + "/"
+
+    def claim(self, name: str, prefix: str = "", journal: Journal | None = None) -> str:
+        """Take a name, or the first free one of `name_1`, `name_2`, …, and return it in full.
+
+        Args:
+            name: The name that is wanted, below the prefix.
+            prefix: A name scope with its trailing slash; empty for the root.
+            journal: Learns how to give the name back.
+        """
         if "/" in name:
             above, _, name = name.rpartition("/")
             prefix = f"{prefix}{above}/"
@@ -118,7 +136,7 @@ class OpNames:
                 names[key] = after
         if journal is not None:
             journal.append(partial(self._give_back, place, key, before, after))
-        return f"{prefix}{name}{ending}"
+        return prefix + name
 
     def peek(self, name: str, prefix: str = "") -> str:
         """Return what `claim` would, without taking it."""
@@ -168,15 +186,11 @@ class OpNames:
     def leave(self, prefix: str) -> None:
         """Note that the name scope `prefix` (with its trailing slash) has closed."""
         key = prefix.lower()
-        if key in self._directories:
+        if key in self._directories:  # else nothing was named in it
             self._closings = now = self._closings + 1
             self._closed[key] = now
             if len(self._closed) > 2 * FORGET_AFTER:
                 self._forget(now - FORGET_AFTER)
-
-    def enter(self, prefix: str) -> None:
-        """Note that the name scope `prefix`, which was opened before, is open again."""
-        self._closed.pop(prefix.lower(), None)
 
     def _forget(self, before: int) -> None:
         with self._lock:

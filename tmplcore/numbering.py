@@ -112,7 +112,9 @@ class Names:
         first, *rest = path
         entry = self.entry(first) or _UNOPENED
         if rest:
-            entry = _Entry(entry.opened, entry.suffix, entry.below._put(rest, opened=opened, suffix=suffix, below=below))
+            entry = _Entry(
+                entry.opened, entry.suffix, entry.below._put(rest, opened=opened, suffix=suffix, below=below)
+            )
         else:
             opened = opened or entry.opened
             suffix = entry.suffix if suffix is None else suffix

@@ -19,6 +19,7 @@ from tmplcore.partition import counted, slices
 from tmplcore.scope import Reuse
 from tmplcore.shapes import TensorShape, as_shape
 from tmplcore.store import VariableStore, current_frame
+from tmplcore.tensor import Tensor
 
 if TYPE_CHECKING:
     from tmplcore.variable import Variable
@@ -144,9 +145,11 @@ class PartitionedVariable(ArrayExpression):
 
         return array_namespace(*values).concat(values, axis=self.axis)
 
-    def as_tensor(self) -> Any:
-        """Return the whole as an array of the backend."""
-        return self.value
+    def as_tensor(self) -> Tensor:
+        """Return the whole under an op name of its own: the variable's, made unique."""
+        store = self._parts[0].graph
+        name = store.names.claim(self.name, journal=current_frame().around.journal)
+        return Tensor(self.value, self.dtype, name, store)
 
     def assign(self, value: Any) -> PartitionedVariable:
         """Replace the value of the whole.

@@ -38,10 +38,13 @@ class VariableStore:
         backend: Where values live: a backend, or the name under which a plugin publishes one. By default NumPy.
         seed: What initial values depend on, together with the variables' names.
         custom_getter: A getter behind those of all scopes: the root scope's.
+        find_or_create: Whether templates that were called in another store find or create their variables in this
+            one, instead of missing them as in TensorFlow's graphs; for stores that last as long as one run.
 
     Attributes:
         seed: As passed.
         custom_getter: As passed.
+        find_or_create: As passed.
         names: The op names that are taken.
         collections: The collections.
         lock: Held while variables are made, and throughout a template's first call.
@@ -54,7 +57,14 @@ class VariableStore:
         ['w:0']
     """
 
-    def __init__(self, backend: Backend | str | None = None, *, seed: int = 0, custom_getter: Any = None) -> None:
+    def __init__(
+        self,
+        backend: Backend | str | None = None,
+        *,
+        seed: int = 0,
+        custom_getter: Any = None,
+        find_or_create: bool = False,
+    ) -> None:
         if not (backend is None or isinstance(backend, Backend | str)):
             raise InvalidTypeError(
                 f"backend must be a Backend or the name of one, not {type(backend).__name__}",
@@ -63,6 +73,7 @@ class VariableStore:
         self._backend = backend
         self.seed = seed
         self.custom_getter = custom_getter
+        self.find_or_create = find_or_create
         self.lock = threading.RLock()
         self.names = OpNames()
         self.collections = Collections(_journal)
@@ -144,7 +155,7 @@ class VariableStore:
 
     def name_scope(self, name: str | None) -> Any:
         """Return a context manager that opens the name scope `name` in this store."""
-        from tmplcore.name_scope import name_scope
+        from tmplcore.name_scoping import name_scope
 
         return name_scope(name)
 

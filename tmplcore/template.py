@@ -11,10 +11,11 @@ from tmplcore.collections import GraphKeys
 from tmplcore.errors import InvalidArgumentError, TrainableCreatedError
 from tmplcore.frame import CURRENT
 from tmplcore.journal import Journal
+from tmplcore.modes import AUTO_REUSE
 from tmplcore.origin import caller, describe
 from tmplcore.scope import VariableScope
+from tmplcore.scoping import variable_scope
 from tmplcore.store import current_frame
-from tmplcore.variable_scope import variable_scope
 
 __all__ = ["Template", "make_template"]
 
@@ -49,12 +50,12 @@ class Template:
         if create_scope_now:
             with variable_scope(unique_name, name, custom_getter=custom_getter, auxiliary_name_scope=False) as scope:
                 pass
-            # TensorFlow loses the parent's dtype here, and takes the last component for the name scope.
+            # TensorFlow loses the parent's dtype here, and takes the numbered name for the name scope.
             self._scope = VariableScope._made(
                 scope.name,
                 scope.reuse,
                 scope._settings.replaced(dtype=VariableScope(reuse=False).dtype),
-                scope.name.rpartition("/")[2],
+                scope.name.removeprefix(current_frame().scope._prefix),
             )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -117,7 +118,12 @@ class Template:
 
     def _call_again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         assert self._scope is not None
-        trainables = current_frame().store.collections.ref(GraphKeys.TRAINABLE_VARIABLES)
+        store = current_frame().store
+        if store.find_or_create:
+            with variable_scope(self._scope, reuse=AUTO_REUSE):
+                return self._func(*args, **kwargs)
+        store.collections.ref(GraphKeys.GLOBAL_VARIABLES)  # TensorFlow looks at both, and they exist from then on
+        trainables = store.collections.ref(GraphKeys.TRAINABLE_VARIABLES)
         before = trainables.frozen
         with variable_scope(self._scope, reuse=True):
             result = self._func(*args, **kwargs)
@@ -153,7 +159,9 @@ class Template:
     @property
     def variable_scope_name(self) -> str | None:
         """The captured scope's name with a trailing slash; None before there is one."""
-        return None if self._scope is None else self._scope._prefix
+        if self._scope is None:
+            return None
+        return self._scope.name if self._scope.name.endswith("/") else self._scope._prefix
 
     @property
     def global_variables(self) -> list[Any]:
@@ -197,9 +205,8 @@ class Template:
         return self.non_trainable_variables
 
     def _below(self, key: str) -> list[Any]:
-        if self._scope is None:
-            return []
-        return current_frame().store.collections.below(key, self._scope._prefix)
+        prefix = self.variable_scope_name
+        return [] if prefix is None else current_frame().store.collections.below(key, prefix)
 
     def __repr__(self) -> str:
         scope = "not called yet" if self._scope is None else f"scope {self._scope.name!r}"

@@ -15,29 +15,13 @@ from tmplcore.expression import ArrayExpression, unwrap
 from tmplcore.modes import VariableAggregation, VariableSynchronization
 from tmplcore.origin import Origin
 from tmplcore.shapes import TensorShape
+from tmplcore.tensor import Operation
 
 if TYPE_CHECKING:
     from tmplcore.partitioned import SaveSliceInfo
     from tmplcore.store import VariableStore
 
-__all__ = ["Operation", "Variable"]
-
-
-@final
-class Operation:
-    """The `op` of a variable, of which only the name is left here.
-
-    Attributes:
-        name: The variable's name without `:0`, which is also its name in a checkpoint.
-    """
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"<Operation {self.name!r}>"
+__all__ = ["Variable"]
 
 
 class _Constructor(ABCMeta):
@@ -141,7 +125,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     @property
     def op(self) -> Operation:
         """The op, for its name: `variable.op.name` is the name in a checkpoint."""
-        return Operation(self.spec.name)
+        return Operation(self.spec.name, self.graph)
 
     @property
     def value(self) -> Any:
@@ -155,6 +139,19 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     def get_shape(self) -> TensorShape:
         """Return `shape`."""
         return self.shape
+
+    @property
+    def initializer(self) -> Operation:
+        """An op that does nothing, as the variable has its first value already; for its name."""
+        return Operation(f"{self.spec.name}/Assign", self.graph)
+
+    def initialized_value(self) -> Any:
+        """Return the value; TensorFlow's way of starting one variable from another."""
+        return self.value
+
+    def read_value(self) -> Any:
+        """Return the value."""
+        return self.value
 
     @property
     def device(self) -> str:
@@ -184,23 +181,35 @@ class Variable(ArrayExpression, metaclass=_Constructor):
             VariableMismatchError: The shape is another one.
         """
         value = unwrap(value)
-        if self._dims is not None:
-            shape = tuple(value.shape) if hasattr(value, "shape") else np.shape(value)
-            if shape != self._dims:
-                raise VariableMismatchError(
-                    f"cannot assign a value of shape {shape} to variable {self.name} of shape {self._dims}",
-                    hint=f"reshape the value to {self._dims}",
-                )
+        self._check(_shape_of(value), "assign")
         self.backend.assign(self.spec, self._cell, value)
         return self
 
     def assign_add(self, delta: Any) -> Variable:
         """Add to the value in its own dtype, and return this variable."""
-        return self.assign(self.numpy() + np.asarray(unwrap(delta), self.spec.dtype))
+        return self._add(delta, 1)
 
     def assign_sub(self, delta: Any) -> Variable:
         """Subtract from the value in its own dtype, and return this variable."""
-        return self.assign(self.numpy() - np.asarray(unwrap(delta), self.spec.dtype))
+        return self._add(delta, -1)
+
+    def _add(self, delta: Any, sign: int) -> Variable:
+        delta = unwrap(delta)
+        if (shape := _shape_of(delta)) != self._dims and self._dims is not None:
+            try:
+                shape = np.broadcast_shapes(shape, self._dims)
+            except ValueError:
+                pass  # the check says it better
+            self._check(shape, "add")
+        self.backend.add(self.spec, self._cell, delta, sign=sign)
+        return self
+
+    def _check(self, shape: tuple[int, ...], what: str) -> None:
+        if self._dims is not None and shape != self._dims:
+            raise VariableMismatchError(
+                f"cannot {what} a value of shape {shape} to variable {self.name} of shape {self._dims}",
+                hint=f"reshape the value to {self._dims}",
+            )
 
     def __len__(self) -> int:
         raise TypeError(f"variable {self.name} has no len(); it has a shape: {self.shape}")
@@ -219,3 +228,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
 
 
 _COPIED: Final = tuple(name for name in Variable.__slots__ if name != "__weakref__")
+
+
+def _shape_of(value: Any) -> tuple[int, ...]:
+    return tuple(value.shape) if hasattr(value, "shape") else np.shape(value)

@@ -12,9 +12,15 @@ Example:
 """
 
 from tmplcore.checkpoint.adapter import Adapter, Tree
+from tmplcore.checkpoint.compare import diff
+from tmplcore.checkpoint.conversion import convert
 from tmplcore.checkpoint.files import load, save
 from tmplcore.checkpoint.files import open_checkpoint as open  # noqa: A004  # checkpoint.open reads as it should
+from tmplcore.checkpoint.getter import Restoring, restoring
+from tmplcore.checkpoint.integrity import salvage, verify
+from tmplcore.checkpoint.manager import CheckpointManager
 from tmplcore.checkpoint.planning import plan
+from tmplcore.checkpoint.proposals import propose_renames
 from tmplcore.checkpoint.rename import Explanation, RenameRules
 from tmplcore.checkpoint.reports import (
     Change,
@@ -30,6 +36,7 @@ from tmplcore.checkpoint.reports import (
     VariableInfo,
     VerifyReport,
 )
+from tmplcore.checkpoint.retention import KeepAny, KeepBest, KeepEvery, KeepLast, KeepRule, KeepTagged, KeepWithin
 from tmplcore.checkpoint.slots import Slot
 from tmplcore.checkpoint.transfer import restore
 
@@ -37,9 +44,17 @@ __all__ = [
     "Adapter",
     "Change",
     "CheckpointInfo",
+    "CheckpointManager",
     "ConvertReport",
     "DiffReport",
     "Explanation",
+    "KeepAny",
+    "KeepBest",
+    "KeepEvery",
+    "KeepLast",
+    "KeepRule",
+    "KeepTagged",
+    "KeepWithin",
     "Pruned",
     "PruneReport",
     "RenameProposal",
@@ -47,13 +62,20 @@ __all__ = [
     "Reshaped",
     "RestoreEntry",
     "RestoreReport",
+    "Restoring",
     "Slot",
     "Tree",
     "VariableInfo",
     "VerifyReport",
+    "convert",
+    "diff",
     "load",
     "open",
     "plan",
+    "propose_renames",
     "restore",
+    "restoring",
+    "salvage",
     "save",
+    "verify",
 ]

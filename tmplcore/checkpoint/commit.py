@@ -21,7 +21,7 @@ from pathlib import Path
 from tmplcore.checkpoint.process import Process
 from tmplcore.errors import ExistsError, SaveError, TmplError
 
-__all__ = ["Leftover", "clean", "committed", "discard", "leftovers", "replace_text", "trash"]
+__all__ = ["Leftover", "clean", "committed", "discard", "leftovers", "replace_text", "temporary_name", "trash"]
 
 # A writer somewhere else cannot be asked whether it lives, but while it does, its file keeps changing.
 ABANDONED_SECONDS = 3600.0
@@ -82,7 +82,7 @@ def committed(path: Path, *, overwrite: bool = False, durable: bool = True) -> I
     """
     if not overwrite and os.path.lexists(path):
         raise exists(path)
-    temporary = _beside(path, "tmp")
+    temporary = temporary_name(path)
     try:
         _make_directory(path.parent, durable)
         clean(path.parent)
@@ -142,7 +142,7 @@ def trash(path: Path) -> Path:
     Raises:
         FileNotFoundError: It is gone already.
     """
-    aside = _beside(path, "trash")
+    aside = temporary_name(path, "trash")
     path.rename(aside)
     return aside
 
@@ -161,7 +161,8 @@ def exists(path: Path) -> ExistsError:
     return ExistsError(f"{str(path)!r} exists already", hint="choose another name, or say overwrite=True")
 
 
-def _beside(path: Path, kind: str) -> Path:
+def temporary_name(path: Path, kind: str = "tmp") -> Path:
+    """Return a new name beside a path that says who made it, so that `clean` knows when nobody needs it."""
     prefix = f".{kind}-{Process.current().token}-{secrets.token_hex(4)}-"
     name = path.name
     while len(os.fsencode(prefix + name)) > 255:  # the end matters: it tells the format

@@ -7,7 +7,7 @@ import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from tmplcore.errors import InvalidArgumentError, InvalidTypeError, SaveError, V
 from tmplcore.plugins import default_registry
 
 __all__ = ["load", "open_checkpoint", "opened", "save", "writer_for"]
+
+T = TypeVar("T")
 
 Variables = Mapping[str, "np.ndarray | LazyVariable"]
 
@@ -209,12 +211,19 @@ def _writable() -> str:
     return f"writable are {', '.join(kinds)}" if kinds else "no plugin with a writable format is installed"
 
 
+def select(items: Mapping[str, T], chosen: Selection) -> dict[str, T]:
+    """Return the items whose names are chosen.
+
+    Raises:
+        VariableMissingError: A pattern of `include` fits no name.
+    """
+    check_used(chosen, items)
+    return dict(items) if chosen.everything else {name: item for name, item in items.items() if chosen(name)}
+
+
 def sources(state: State, chosen: Selection) -> dict[str, np.ndarray | LazyVariable]:
-    """Return what is to be written, by name."""
-    if chosen.everything:
-        return {name: slot.source() for name, slot in state.slots.items()}
-    check_used(chosen, state.slots)
-    return {name: slot.source() for name, slot in state.slots.items() if chosen(name)}
+    """Return what is to be written, by name; raises as `select`."""
+    return {name: slot.source() for name, slot in select(state.slots, chosen).items()}
 
 
 def check_used(chosen: Selection, names: Iterable[str]) -> None:
@@ -272,11 +281,10 @@ def checked_step(step: Any) -> int | None:
     """
     if step is None:
         return None
-    try:
-        number = step.__index__()
-    except AttributeError:
-        raise InvalidTypeError(f"a step is an integer, not {step!r}", hint="step=int(global_step)") from None
-    if isinstance(step, bool) or number < 0:
+    number = np.asarray(step)
+    if number.shape or number.dtype.kind not in "iu":
+        raise InvalidTypeError(f"a step is an integer, not {step!r}", hint="step=int(global_step)")
+    if number < 0:
         raise InvalidArgumentError(f"a step is a number from 0 up, not {step!r}")
     return int(number)
 

@@ -127,7 +127,7 @@ def make_plan(
 
     Patterns are tried on both names of a variable, the one in the checkpoint and the one in the target.
     """
-    renamed = rules.apply(reader)
+    renamed = rules.apply(reader, selection)
     check_used(selection, [*reader, *renamed, *state.slots])
     sources = {new: old for new, old in renamed.items() if selection.everything or selection(new, old[0])}
     matched, mismatched, absent, extra = [], [], [], []

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -132,8 +132,15 @@ class RenameRules:
         fitting = [rule.text for rule in self._rules if rule.apply(name) is not None]
         return Explanation(name, new, text, tuple(fitting[1:]))
 
-    def apply(self, names: Iterable[str]) -> dict[str, tuple[str, str | None]]:
+    def apply(
+        self, names: Iterable[str], chosen: Callable[[str, str], bool] | None = None
+    ) -> dict[str, tuple[str, str | None]]:
         """Rename all names of a checkpoint at once: new name → (old name, the rule or None), in order.
+
+        Args:
+            names: The names.
+            chosen: Tells by the new and the old name whether a variable is wanted at all; of two that end up as one,
+                one that is not gives way.
 
         Raises:
             InvalidArgumentError: Two names end up as one.
@@ -149,6 +156,11 @@ class RenameRules:
             new, rule = self.match(name)
             if new in renamed:
                 other, other_rule = renamed[new]
+                if chosen is not None and not chosen(new, name):
+                    continue
+                if chosen is not None and not chosen(new, other):
+                    renamed[new] = (name, rule)
+                    continue
                 raise InvalidArgumentError(
                     f"two variables end up as {new!r}: {_by(other, other_rule)} and {_by(name, rule)}",
                     hint=f"make a rule narrower, leave one out with exclude, or rename {other!r} elsewhere",

@@ -135,7 +135,8 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> dict[str, Slot]:
         for key, value in mapping.items():
             if not isinstance(key, str):
                 raise InvalidTypeError(f"names of variables are str, not {type(key).__name__}: {key!r}")
-            name = prefix + key
+            # The empty key is the scope itself, where a name is both a variable and a scope.
+            name = prefix + key if key or not prefix else prefix[:-1]
             if type(value) is np.ndarray:
                 slot: Slot = ArraySlot(name, value, _setter(mapping, key) if changeable else None)
             elif isinstance(value, Mapping) and not isinstance(value, LazyVariable):

@@ -10,7 +10,8 @@ import numpy as np
 
 from tmpl_hdf5.native.read import NativeReader
 from tmpl_hdf5.native.write import write
-from tmplcore.checkpoint.format import Format, LazyVariable, Metadata, WriteOptions
+from tmplcore.checkpoint.format import Damage, Format, LazyVariable, Metadata, Reader, WriteOptions
+from tmplcore.errors import DamagedError, UnreadableError
 
 __all__ = ["NativeFormat"]
 
@@ -28,6 +29,19 @@ class NativeFormat(Format):
     def open(self, path: Path) -> NativeReader:
         """Open a checkpoint."""
         return NativeReader(path)
+
+    def open_damaged(self, path: Path) -> Reader:
+        """Open what can be read: by the index if it is whole, else through libhdf5, which knows no hashes."""
+        try:
+            return NativeReader(path, damaged=True)
+        except DamagedError as error:
+            from tmpl_hdf5.generic.reader import HDF5Reader
+
+            problem = str(error).removeprefix(f"{path}: ")
+            try:
+                return HDF5Reader(path, damage=(Damage(None, problem, str(path)),))
+            except UnreadableError:
+                raise error from None
 
     def write(
         self,

@@ -13,7 +13,9 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ import xxhash
 
 from tmpl_hdf5.names import check_text
 from tmpl_hdf5.native.dtypes import StoredType, stored_type
+from tmpl_hdf5.native.structure import FIRST_HEADER, Filter
 from tmplcore.errors import DamagedError, InvalidNameError, UnreadableError
 
 __all__ = ["ALIGNMENT", "HEADER_SIZE", "MAGIC", "VERSION", "Header", "Index", "Packed"]
@@ -28,13 +31,15 @@ __all__ = ["ALIGNMENT", "HEADER_SIZE", "MAGIC", "VERSION", "Header", "Index", "P
 MAGIC = b"tmplidx\0"
 VERSION = 1
 ALIGNMENT = 64
-_HEADER = struct.Struct("<8sHHI10Q16sQ8x")
+_HEADER = struct.Struct("<8sHHI9Q16sQ16x")
 HEADER_SIZE = _HEADER.size
 _ROW = 8 + 8 + 4 + 1
 _HASH = 16
+_LARGEST_CHUNK = 64 << 20
 _TRAINABLE = {0: None, 1: False, 2: True}
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
+Kind = tuple[StoredType, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +50,13 @@ class Header:
         rows: Stored parts.
         names: Bytes of the names.
         table: Bytes of the JSON table.
-        structure: Bytes of the structure at the start of the file.
-        trees: Where the B-trees of compressed variables are.
-        trees_size: Their size; 0 if there are none.
-        data: Where the data begins.
-        size: Size of the file.
+        structure: Bytes of the structure, which begins the file.
+        index: Where the index is.
         meta: Where the JSON metadata is.
         meta_size: Its size, with the spaces that pad it.
-        structure_hash: xxh3_128 of the structure and of the B-trees behind it.
+        data: Where the data begins.
+        size: Size of the file, which ends with the data.
+        structure_hash: xxh3_128 of the structure.
         meta_hash: xxh3_64 of the metadata.
     """
 
@@ -60,19 +64,18 @@ class Header:
     names: int
     table: int
     structure: int
-    trees: int
-    trees_size: int
-    data: int
-    size: int
+    index: int
     meta: int
     meta_size: int
+    data: int
+    size: int
     structure_hash: bytes
     meta_hash: int
 
     def pack(self) -> bytes:
         """Return the header's bytes."""
-        sizes = (self.rows, self.names, self.table, self.structure, self.trees, self.trees_size)
-        places = (self.data, self.size, self.meta, self.meta_size)
+        sizes = (self.rows, self.names, self.table)
+        places = (self.structure, self.index, self.meta, self.meta_size, self.data, self.size)
         return _HEADER.pack(MAGIC, VERSION, HEADER_SIZE, 0, *sizes, *places, self.structure_hash, self.meta_hash)
 
     @classmethod
@@ -92,10 +95,11 @@ class Header:
                 hint="pip install --upgrade tmplcore",
             )
         header = cls(*fields)
-        if size != HEADER_SIZE or header.meta_size > header.size or header.meta + header.meta_size > header.size:
-            raise DamagedError("the sizes in its index cannot be")
-        if not header.structure <= header.data <= header.size or header.trees + header.trees_size > header.size:
+        places = (FIRST_HEADER, header.structure, header.index, header.meta, header.data, header.size, 1 << 62)
+        if size != HEADER_SIZE or any(at > after for at, after in pairwise(places)):
             raise DamagedError("the places in its index cannot be")
+        if header.index + header.index_size > header.meta or header.meta + header.meta_size > header.data:
+            raise DamagedError("the sizes in its index cannot be")
         return header
 
     @property
@@ -120,6 +124,11 @@ class Packed:
     places: Numbers
     stored_hash: int
 
+    @classmethod
+    def of(cls, chunk: tuple[int, ...], filters: Iterable[Filter], places: Numbers, stored_hash: int) -> Packed:
+        """Return the entry of a variable that was written in chunks through filters."""
+        return cls(chunk, tuple((step.number, step.values) for step in filters), places, stored_hash)
+
 
 @dataclass(slots=True)
 class Index:
@@ -143,7 +152,7 @@ class Index:
     offsets: Numbers
     hashes: Numbers
     types: Numbers
-    kinds: list[tuple[StoredType, tuple[int, ...]]]
+    kinds: list[Kind]
     flags: Numbers
     aliases: dict[int, int] = field(default_factory=dict)
     lengths: dict[int, list[int]] = field(default_factory=dict)
@@ -204,14 +213,13 @@ class Index:
             self.lengths[int(row)] = [int(length) for length in lengths]
         for row, entry in table.get("packed", {}).items():
             self._read_packed(int(row), entry)
+        self.packed |= {row: self.packed[first] for row, first in self.aliases.items() if first in self.packed}
 
     def _read_packed(self, row: int, entry: dict[str, Any]) -> None:
         stored, shape = self.kinds[self.types[row]]
         chunk = tuple(int(length) for length in entry["chunk"])
-        if len(chunk) != len(shape) or min(chunk, default=1) < 1:
-            raise ValueError("a chunk has another rank than its variable")
-        if math.prod(chunk) * stored.raw.itemsize > 1 << 30:
-            raise ValueError("a chunk is larger than 1 GiB")
+        if not _is_run(chunk, shape) or math.prod(chunk) * stored.raw.itemsize > _LARGEST_CHUNK:
+            raise ValueError(f"a variable of shape {shape} has no chunks of shape {chunk}")
         places = np.array(entry["chunks"], np.int64).reshape(-1, 2)
         count = math.prod(-(-length // part) for length, part in zip(shape, chunk, strict=True))
         if len(places) != count:
@@ -245,16 +253,13 @@ class Index:
             raise DamagedError("its index places two variables on the same bytes")
 
 
-def kind_sizes(kinds: list[tuple[StoredType, tuple[int, ...]]]) -> Numbers:
+def kind_sizes(kinds: list[Kind]) -> Numbers:
     """Bytes of a variable of each type."""
     return np.array([math.prod(shape) * stored.raw.itemsize for stored, shape in kinds], np.int64)
 
 
 def encode_table(
-    kinds: list[tuple[StoredType, tuple[int, ...]]],
-    aliases: dict[int, int],
-    lengths: dict[int, list[int]],
-    packed: dict[int, Packed],
+    kinds: list[Kind], aliases: dict[int, int], lengths: dict[int, list[int]], packed: dict[int, Packed]
 ) -> bytes:
     """Return the JSON table of an index."""
     table: dict[str, Any] = {"types": [[stored.code, list(shape)] for stored, shape in kinds]}
@@ -282,6 +287,14 @@ def encode(header: Header, offsets: Numbers, hashes: Numbers, types: Numbers, fl
     return data + xxhash.xxh3_128_digest(data)
 
 
+def _is_run(chunk: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Tell whether chunks are runs in C order: single indices, a run of one axis, then whole axes."""
+    if len(chunk) != len(shape) or not chunk or min(chunk) < 1:
+        return False
+    axis = next((axis for axis, length in enumerate(chunk) if length > 1), len(chunk) - 1)
+    return chunk[axis] <= shape[axis] and chunk[axis + 1 :] == shape[axis + 1 :]
+
+
 def _names(text: bytes, rows: int) -> list[str]:
     if not rows:
         return []
@@ -305,7 +318,7 @@ def _json(data: bytes) -> dict[str, Any]:
     return table
 
 
-def _kinds(table: dict[str, Any]) -> list[tuple[StoredType, tuple[int, ...]]]:
+def _kinds(table: dict[str, Any]) -> list[Kind]:
     try:
         kinds = []
         for code, lengths in table["types"]:

@@ -8,16 +8,22 @@ import mmap
 import os
 import struct
 import threading
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 import xxhash
 
-from tmpl_hdf5.native.blocks import BLOCK, read_exactly, read_into
+from tmpl_hdf5.native.blocks import read_exactly, read_into
+from tmpl_hdf5.native.check import check_meta, check_padding, check_rows
+from tmpl_hdf5.native.dtypes import StoredType
 from tmpl_hdf5.native.index import HEADER_SIZE, Header, Index
+from tmpl_hdf5.native.packing import unpack
+from tmpl_hdf5.native.plan import LARGE
+from tmpl_hdf5.native.scatter import fill, views
 from tmpl_hdf5.native.structure import FIRST_HEADER, SIGNATURE
 from tmpl_hdf5.native.text import decode_text
 from tmplcore.checkpoint.format import Damage, LazyVariable, Metadata, Reader
@@ -25,8 +31,9 @@ from tmplcore.errors import CheckpointNotFoundError, DamagedError, UnreadableErr
 
 __all__ = ["NativeReader", "NativeVariable"]
 
-_LARGEST_INDEX = 1 << 32
 _SMALLEST_BOMB = 64 << 20
+_shape_of = attrgetter("shape")
+_dtype_of = attrgetter("dtype")
 
 
 @final
@@ -87,7 +94,7 @@ class NativeReader(Reader):
 
     format = "tmplcore"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, damaged: bool = False) -> None:
         self.path = path
         try:
             self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
@@ -101,57 +108,60 @@ class NativeReader(Reader):
         try:
             self.size = os.fstat(self._fd).st_size
             self.index = self._open()
+            problems = self.structure_damage()
+            if problems and not damaged:
+                hint = "if it was edited with an HDF5 tool on purpose, read it as --format hdf5"
+                raise DamagedError(problems[0].problem, hint=hint, damage=problems)
         except EOFError as error:
             os.close(self._fd)
             raise DamagedError(f"{path} is cut short: {error}") from None
         except UnreadableError as error:
             os.close(self._fd)
-            raise type(error)(f"{path}: {error}", hint=error.hint) from None
+            error.args = (f"{path}: {error}",)
+            raise
         except BaseException:
             os.close(self._fd)
             raise
 
     def _open(self) -> Index:
-        head = os.pread(self._fd, FIRST_HEADER + 120, 0)
-        at, size = index_place(head)
+        at, size = index_place(os.pread(self._fd, FIRST_HEADER + 120, 0))
         header = Header.unpack(read_exactly(self._fd, HEADER_SIZE, at))
-        if header.size != self.size:
-            raise DamagedError(
-                f"the file has {self.size} bytes and should have {header.size}",
-                hint="it was cut short, or edited by another program",
-            )
         allocated = getattr(os.fstat(self._fd), "st_blocks", 1 << 40) * 512
-        if (
-            size != header.index_size
-            or at + size > self.size
-            or size > min(_LARGEST_INDEX, max(_SMALLEST_BOMB, 8 * allocated))
-        ):
+        if (at, size) != (header.index, header.index_size) or size > max(_SMALLEST_BOMB, 8 * allocated):
             raise DamagedError("the sizes in its index cannot be")
-        index = Index.decode(read_exactly(self._fd, size, at))
+        return Index.decode(read_exactly(self._fd, size, at))
+
+    def structure_damage(self) -> list[Damage]:
+        """Check the size of the file and the hash of its structure; return what is wrong."""
+        header = self.index.header
+        found = []
+        if self.size != header.size:
+            found.append(self.damage(None, f"the file has {self.size} bytes and should have {header.size}"))
         if self._structure_hash(header) != header.structure_hash:
-            raise DamagedError(
-                "its structure is not what was written: the hash differs",
-                hint="if it was edited with an HDF5 tool on purpose, read it as --format hdf5",
-            )
-        return index
+            problem = "the structure is not what was written: the hash differs"
+            found.append(self.damage(None, problem, 0, header.structure))
+        return found
+
+    def damage(self, name: str | None, problem: str, start: int | None = None, stop: int | None = None) -> Damage:
+        """Return a finding in this file."""
+        return Damage(name, problem, str(self.path), start, stop)
 
     def _structure_hash(self, header: Header) -> bytes:
         digest = xxhash.xxh3_128()
-        buffer = bytearray(min(1 << 20, max(header.structure, header.trees_size)))
-        for at, size in ((0, header.structure), (header.trees, header.trees_size)):
-            for start in range(at, at + size, len(buffer) or 1):
-                view = memoryview(buffer)[: min(len(buffer), at + size - start)]
-                read_into(self._fd, view, start)
-                digest.update(view)
+        buffer = memoryview(bytearray(min(1 << 20, header.structure)))
+        for start in range(0, header.structure, len(buffer)):
+            view = buffer[: min(len(buffer), header.structure - start)]
+            read_into(self._fd, view, start)
+            digest.update(view)
         return digest.digest()
 
     @property
     def meta(self) -> Metadata:
         """What the checkpoint says of itself."""
         header = self.index.header
-        text = read_exactly(self._open_fd(), header.meta_size, header.meta)
+        text = read_exactly(self.fd, header.meta_size, header.meta)
         if xxhash.xxh3_64_intdigest(text) != header.meta_hash:
-            raise DamagedError(f"{self.path}: its metadata is not what was written: the hash differs")
+            raise DamagedError(f"{self.path}: the metadata is not what was written: the hash differs")
         return decode_meta(text)
 
     def __getitem__(self, name: str) -> NativeVariable:
@@ -202,95 +212,173 @@ class NativeReader(Reader):
             map(dtypes.__getitem__, types),
         )
 
-    def _open_fd(self) -> int:
+    @property
+    def fd(self) -> int:
+        """The open file."""
         if self._fd < 0:
             raise ValueError(f"the checkpoint {self.path} is closed")
         return self._fd
-
-    # Reading one variable
 
     def read_row(self, row: int) -> np.ndarray:
         """Read a whole variable."""
         stored, shape = self.kind(row)
         out = np.empty(shape, stored.raw)
-        self._read_raw(row, out)
-        if stored.is_text:
-            return decode_text(out, stored, self.index.lengths.get(row))
-        return out.view(stored.dtype)
-
-    def _read_raw(self, row: int, out: np.ndarray) -> None:
-        if out.nbytes:
-            read_into(self._open_fd(), _as_bytes(out), int(self.index.offsets[row]))
+        self._fill([row], [out], verify=False)
+        return self._finished(row, out)
 
     def read_slice(self, row: int, index: Any) -> np.ndarray:
         """Read a part of a variable: only the pages that hold it."""
         stored, shape = self.kind(row)
-        if stored.is_text or 0 in shape:
+        if stored.is_text or 0 in shape or row in self.index.packed:
             return np.asarray(self.read_row(row)[index])
-        return np.array(self.mapped(row)[index], copy=True)
+        return np.array(self._mapped([row])[0][index], copy=True)
 
-    def mapped(self, row: int) -> np.ndarray:
-        """Return a variable as a read-only array over the mapped file."""
-        stored, shape = self.kind(row)
-        if 0 in shape:
-            return np.empty(shape, stored.dtype)
-        return np.ndarray(shape, stored.dtype, self._mapping(), int(self.index.offsets[row]))
+    def read(
+        self, names: Iterable[str] | None = None, *, mapped: bool = False, verify: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Return arrays; see `Reader.read`."""
+        wanted = self.index.names if names is None else list(names)
+        rows = self._numbers(wanted)
+        kinds = self.index.kinds
+        types = self.index.types[rows].tolist()
+        odd = {kind for kind, (stored, shape) in enumerate(kinds) if stored.is_text or 0 in shape}
+        plain = [n for n, row in enumerate(rows) if types[n] not in odd and row not in self.index.packed]
+        if mapped and len(plain) == len(rows):
+            if verify:
+                self._refuse([found for found in map(self.check, rows) if found is not None], ())
+            return dict(zip(wanted, self._mapped(rows), strict=True))
+        outs = [np.empty(kinds[kind][1], kinds[kind][0].raw) for kind in types]
+        done = set(plain) if mapped else set()
+        self._refuse(self._fill(rows, outs, verify=verify), ())
+        if mapped:
+            for number, array in zip(plain, self._mapped([rows[n] for n in plain]), strict=True):
+                outs[number] = array
+        return {name: outs[n] if n in done else self._finished(rows[n], outs[n]) for n, name in enumerate(wanted)}
+
+    def read_into(self, targets: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
+        """Fill arrays; see `Reader.read_into`."""
+        names, outs = list(targets), list(targets.values())
+        rows = self._numbers(names)
+        kinds = self.index.kinds
+        types = self.index.types[rows].tolist()
+        shapes = [shape for _, shape in kinds]
+        dtypes = [stored.dtype for stored, _ in kinds]
+        if list(map(_shape_of, outs)) != list(map(shapes.__getitem__, types)) or list(map(_dtype_of, outs)) != list(
+            map(dtypes.__getitem__, types)
+        ):
+            for name, out, kind in zip(names, outs, types, strict=True):
+                if out.shape != shapes[kind] or out.dtype != dtypes[kind]:
+                    raise ValueError(f"{name!r} is {shapes[kind]} {dtypes[kind]}, the array is {out.shape} {out.dtype}")
+        # Buffers of another dtype than the stored one, and what has no memory to read into.
+        odd = {kind for kind in set(types) if kinds[kind][0].raw != dtypes[kind]}
+        buffers = outs
+        if odd:
+            buffers = [
+                self._buffer(out, kinds[kind][0]) if kind in odd else out for out, kind in zip(outs, types, strict=True)
+            ]
+        damage = self._fill(rows, buffers, verify=verify)
+        for row, out, buffer in zip(rows, outs, buffers, strict=True) if odd else ():
+            if not np.may_share_memory(out, buffer):
+                out[...] = self._finished(row, buffer)
+        self._refuse(damage, names)
+
+    def _buffer(self, out: np.ndarray, stored: StoredType) -> np.ndarray:
+        if stored.is_text or not out.flags.c_contiguous:
+            return np.empty(out.shape, stored.raw)
+        return out.view(stored.raw)
+
+    def _finished(self, row: int, out: np.ndarray) -> np.ndarray:
+        """Return what was read as the user knows it."""
+        stored, _ = self.kind(row)
+        if stored.is_text:
+            return decode_text(out, stored, self.index.lengths.get(row))
+        return out if out.dtype == stored.dtype else out.view(stored.dtype)
+
+    def _numbers(self, names: list[str]) -> list[int]:
+        if names == self.index.names:
+            return list(range(len(names)))
+        try:
+            return list(map(self._positions().__getitem__, names))
+        except KeyError as error:
+            raise VariableMissingError(f"{self.path} has no variable {error.args[0]!r}") from None
+
+    def _fill(self, rows: list[int], outs: list[np.ndarray], *, verify: bool) -> list[Damage]:
+        """Fill arrays of the stored types; return those whose hash differs."""
+        index = self.index
+        for number, row in enumerate(rows) if index.packed else ():
+            if row in index.packed:
+                outs[number][...] = unpack(self, row)
+        numbers = np.array(rows, np.int64)
+        sizes = index.sizes[numbers]
+        plain = sizes > 0
+        if index.packed:
+            plain &= ~np.isin(numbers, list(index.packed))
+        places = np.flatnonzero(plain)
+        offsets = index.offsets[numbers[places]]
+        if (np.diff(offsets) < 0).any():
+            order = np.argsort(offsets, kind="stable")
+            places, offsets = places[order], offsets[order]
+        buffers = outs if np.array_equal(places, np.arange(len(outs))) else list(map(outs.__getitem__, places.tolist()))
+        try:
+            try:
+                hashes = fill(self.fd, offsets, sizes[places], buffers, LARGE, hashed=verify)
+            except (BufferError, TypeError, ValueError):  # an array is not contiguous
+                copies = [np.empty(buffer.shape, buffer.dtype) for buffer in buffers]
+                hashes = fill(self.fd, offsets, sizes[places], copies, LARGE, hashed=verify)
+                for buffer, copy in zip(buffers, copies, strict=True):
+                    buffer[...] = copy
+        except EOFError as error:
+            raise DamagedError(f"{self.path} is cut short: {error}", hint="tmplctl verify says what is whole") from None
+        if hashes is None:
+            return []
+        bad = numbers[places[hashes != index.hashes[numbers[places]]]]
+        return [self.differs(row) for row in bad.tolist()]
+
+    def _mapped(self, rows: list[int]) -> list[np.ndarray]:
+        """Return variables with data as read-only arrays over the mapped file."""
+        index = self.index
+        numbers = np.array(rows, np.int64)
+        if int((index.offsets[numbers] + index.sizes[numbers]).max(initial=0)) > self.size:
+            raise DamagedError(f"{self.path} is cut short", hint="tmplctl verify says what is whole")
+        kinds = [(stored.dtype, shape) for stored, shape in index.kinds]
+        return views(self._mapping(), 0, kinds, index.types[numbers], index.offsets[numbers])
 
     def _mapping(self) -> mmap.mmap:
         with self._lock:
             if self._map is None:
-                self._map = mmap.mmap(self._open_fd(), self.size, access=mmap.ACCESS_READ)
+                self._map = mmap.mmap(self.fd, self.size, access=mmap.ACCESS_READ)
             return self._map
 
-    # Reading many
+    def differs(self, row: int) -> Damage:
+        """Return the finding that the hash of a variable differs."""
+        at = int(self.index.offsets[row])
+        problem = "the data is not what was written: the hash differs"
+        return self.damage(self.index.names[row], problem, at, at + int(self.index.sizes[row]))
 
-    def read_into(self, targets: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
-        """Fill arrays; see `Reader.read_into`."""
-        damage = []
-        done = []
-        for name, out in targets.items():
-            row = self[name]._row
-            stored, shape = self.kind(row)
-            if out.shape != shape or out.dtype != stored.dtype:
-                raise ValueError(f"{name!r} is {shape} {stored.dtype}, the array is {out.shape} {out.dtype}")
-            if stored.is_text or not out.flags.c_contiguous:
-                out[...] = self.read_row(row)
-            else:
-                self._read_raw(row, out.view(stored.raw))
-            done.append(name)
-            if verify and (found := self._check_row(row)) is not None:
-                damage.append(found)
+    def check(self, row: int) -> Damage | None:
+        """Check one variable."""
+        return next(check_rows(self, [row]), None)
+
+    def _refuse(self, damage: list[Damage], overwritten: Sequence[str]) -> None:
         if damage:
-            error = DamagedError(f"{self.path}: {len(damage)} variables are damaged: {damage[0].name!r}")
-            error.damage = damage  # type: ignore[attr-defined]
-            error.overwritten = done  # type: ignore[attr-defined]
-            raise error
+            names = ", ".join(repr(found.name) for found in damage[:5]) + (", …" if len(damage) > 5 else "")
+            raise DamagedError(
+                f"{self.path}: {names}: {damage[0].problem}",
+                hint="restore an earlier step; tmplctl verify --salvage writes what is intact",
+                damage=damage,
+                overwritten=overwritten,
+            )
 
     def verify(
         self, names: Iterable[str] | None = None, *, jobs: int = 1, progress: Callable[[int], None] | None = None
     ) -> Iterator[Damage]:
-        """Check every byte; see `Reader.verify`."""
-        for row in range(len(self)) if names is None else [self[name]._row for name in names]:
-            found = self._check_row(row)
-            if found is not None:
-                yield found
-            if progress is not None:
-                progress(int(self.index.sizes[row]))
-
-    def _check_row(self, row: int) -> Damage | None:
-        stored, shape = self.kind(row)
-        size = math.prod(shape) * stored.raw.itemsize
-        at = int(self.index.offsets[row])
-        digest = xxhash.xxh3_64()
-        buffer = memoryview(bytearray(min(size, BLOCK)))
-        for start in range(at, at + size, BLOCK):
-            view = buffer[: min(BLOCK, at + size - start)]
-            read_into(self._open_fd(), view, start)
-            digest.update(view)
-        if digest.intdigest() != int(self.index.hashes[row]):
-            name = self.index.names[row]
-            return Damage(name, "the data is not what was written: the hash differs", str(self.path), at, at + size)
-        return None
+        """Check every byte of the file, or the structure and some variables; see `Reader.verify`."""
+        yield from self.structure_damage()
+        yield from check_meta(self)
+        rows = None if names is None else self._numbers(list(names))
+        yield from check_rows(self, rows, jobs=jobs, progress=progress)
+        if names is None:
+            yield from check_padding(self)
 
     def close(self) -> None:
         """Give the file back."""
@@ -345,7 +433,3 @@ def decode_meta(text: bytes) -> Metadata:
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedError(f"the metadata cannot be read: {error}") from None
-
-
-def _as_bytes(array: np.ndarray) -> memoryview:
-    return memoryview(array.reshape(-1).view(np.uint8))

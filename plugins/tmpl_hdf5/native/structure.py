@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FIRST_HEADER", "SIGNATURE", "UNDEFINED", "DatasetHeader", "Filter", "Structure", "chunk_trees"]
+__all__ = ["FIRST_HEADER", "SIGNATURE", "UNDEFINED", "DatasetHeader", "Filter", "Structure", "chunk_tree"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
@@ -144,6 +144,8 @@ class Structure:
         at = FIRST_HEADER
         for header, members, shape in zip(self.headers, self._members, shapes, strict=True):
             stop = at + len(members) * len(header.image)
+            if not len(members):
+                continue
             block = np.frombuffer(memoryview(self.image)[at:stop], np.uint8).reshape(len(members), len(header.image))
             if header.rank:
                 first = DatasetHeader.DIMENSIONS_AT
@@ -340,29 +342,32 @@ def _tree_levels(keys: Numbers, children: Numbers, rank: int, at: int, *, kind: 
         children, level = addresses, level + 1
 
 
-def chunk_trees(
-    chunks: list[tuple[Numbers, Numbers, Numbers]], ends: list[tuple[int, ...]], at: int
-) -> tuple[list[int], bytes]:
-    """Return the addresses of the B-trees of chunked datasets, and their bytes.
+def chunk_tree(origins: Numbers, places: Numbers, end: list[int], at: int) -> tuple[bytes, int]:
+    """Return the B-tree of a chunked dataset, and the address of its root.
 
     Args:
-        chunks: For every dataset: where each chunk starts in it (rows), the chunks' addresses, and their sizes.
-        ends: For every dataset the element past its last one, rounded up to whole chunks.
-        at: Where the first B-tree goes.
+        origins: Where in the dataset each chunk begins, a row each, in C order.
+        places: Address and size of each chunk.
+        end: The element past the last one, rounded up to whole chunks.
+        at: Where the B-tree goes.
     """
-    roots, out = [], []
-    for (origins, addresses, sizes), end in zip(chunks, ends, strict=True):
-        count, rank = origins.shape
-        # Key: 4 bytes of size, 4 of filter mask (0: all applied), the origin, and a 0 for the element's own bytes.
-        keys = np.zeros((count + 1, rank + 2), np.int64)
-        keys[:count, 0] = sizes
-        keys[:count, 1 : rank + 1] = origins
-        keys[count, 1 : rank + 1] = end
-        nodes, root = _tree_levels(keys, addresses, _CHUNK_TREE_RANK, at, kind=1)
-        roots.append(root)
-        out.append(nodes)
-        at += len(nodes)
-    return roots, b"".join(out)
+    count, rank = origins.shape
+    # Key: 4 bytes of size, 4 of filter mask (0: all applied), the origin, and a 0 for the element's own bytes.
+    keys = np.zeros((count + 1, rank + 2), np.int64)
+    keys[:count, 0] = places[:, 1]
+    keys[:count, 1 : rank + 1] = origins
+    keys[count, 1 : rank + 1] = end
+    return _tree_levels(keys, places[:, 0], _CHUNK_TREE_RANK, at, kind=1)
+
+
+def chunk_tree_size(origins: Numbers) -> int:
+    """Return the size of such a B-tree."""
+    count, rank = origins.shape
+    nodes = level = max(1, -(-count // (2 * _CHUNK_TREE_RANK)))
+    while level > 1:
+        level = -(-level // (2 * _CHUNK_TREE_RANK))
+        nodes += level
+    return nodes * _tree_node_size(_CHUNK_TREE_RANK, 8 * (rank + 2))
 
 
 def _best_leaf_rank(links: Numbers) -> int:

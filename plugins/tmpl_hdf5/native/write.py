@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 from collections import deque
@@ -20,7 +21,9 @@ import xxhash
 from tmpl_hdf5.native import index as index_format
 from tmpl_hdf5.native.blocks import BLOCK, fallocate, flat_blocks, write_at
 from tmpl_hdf5.native.dtypes import StoredType, stored_type, type_code
-from tmpl_hdf5.native.plan import Finished, Plan, round_up
+from tmpl_hdf5.native.index import ALIGNMENT, Kind, Packed
+from tmpl_hdf5.native.packing import chunk_origins, chunk_shape, codec_for, filters_for, pack_chunk
+from tmpl_hdf5.native.plan import Packing, Plan, round_up
 from tmpl_hdf5.native.text import Text, encode_text
 from tmplcore.checkpoint.format import LazyVariable, Metadata, WriteOptions
 from tmplcore.errors import SaveError
@@ -41,13 +44,12 @@ _dtype_of = attrgetter("dtype")
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What decides the layout of a file."""
+    """What decides the layout of a file, besides the text in it."""
 
     names: list[str]
     shapes: list[tuple[int, ...]]
     dtypes: list[np.dtype[Any]]
     aliases: dict[int, int]
-    texts: dict[int, tuple[StoredType, list[int] | None]]
     meta_size: int
 
 
@@ -57,14 +59,14 @@ class _Layout:
 
     Attributes:
         subject: What it is the layout of.
-        plan: Where the data goes.
-        finished: The rest of the file.
+        texts: How the text variables in it are stored: their type, and the lengths of their items where needed.
+        plan: Where the data goes, and the rest of the file.
         foreign: Rows whose arrays cannot be written as they are: text, big-endian, dtypes unknown to buffers.
     """
 
     subject: _Subject
+    texts: dict[int, tuple[StoredType, list[int] | None]]
     plan: Plan
-    finished: Finished
     foreign: frozenset[int]
 
 
@@ -82,12 +84,13 @@ class _Layouts:
     def keep(self, layout: _Layout) -> None:
         with self._lock:
             room = _KEPT_BYTES
-            self._kept.insert(0, layout)
-            for number, kept in enumerate(self._kept):
-                room -= len(kept.finished.image)
-                if room < 0 or number == 8:
-                    del self._kept[number:]
+            kept = [layout, *(other for other in self._kept if other.subject != layout.subject)][:8]
+            for number, other in enumerate(kept):
+                room -= len(other.plan.image)
+                if room < 0:
+                    del kept[number:]
                     break
+            self._kept = kept
 
 
 _layouts = _Layouts()
@@ -97,7 +100,7 @@ def write(path: Path, variables: Mapping[str, Value], meta: Metadata, options: W
     """Write a checkpoint at a path that does not exist yet. See `tmplcore.checkpoint.format.Format.write`."""
     names, values = list(variables), list(variables.values())
     text = encode_meta(meta)
-    layout, texts = _layout(names, values, len(text))
+    layout, texts = _layout(names, values, len(text), options)
     try:
         fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o666)
     except OSError as error:
@@ -140,53 +143,62 @@ def encode_meta(meta: Metadata) -> bytes:
     return text.ljust(round_up(len(text), META_ROOM))
 
 
-def _layout(names: list[str], values: list[Any], meta_size: int) -> tuple[_Layout, dict[int, Text]]:
+def _layout(
+    names: list[str], values: list[Any], meta_size: int, options: WriteOptions
+) -> tuple[_Layout, dict[int, Text]]:
     """Return the layout for these values, an earlier one if it still fits, and the text among them, encoded."""
     try:
         shapes, dtypes = list(map(_shape_of, values)), list(map(_dtype_of, values))
     except AttributeError:
         shapes, dtypes = [], []
-    kinds = {id(dtype): dtype for dtype in dtypes}
-    if len(shapes) < len(values) or not all(isinstance(dtype, np.dtype) for dtype in kinds.values()):
-        bad = next(row for row, value in enumerate(values) if not isinstance(getattr(value, "dtype", None), np.dtype))
-        raise SaveError(
-            f"variable {names[bad]!r} is a {type(values[bad]).__name__}, not an array", hint="give np.asarray(value)"
-        )
-    texts: dict[int, Text] = {}
-    if any(dtype.kind in "OU" for dtype in kinds.values()):
-        texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
-    subject = _Subject(
-        names, shapes, dtypes, _aliases(values), {row: (t.stored, t.lengths) for row, t in texts.items()}, meta_size
-    )
-    layout = _layouts.find(subject)
-    if layout is None:
-        layout = _new_layout(subject)
+    if len(shapes) < len(values):
+        raise _not_an_array(names, values)
+    subject = _Subject(names, shapes, dtypes, _aliases(values), meta_size)
+    layout = None if options.compression else _layouts.find(subject)
+    if layout is not None:
+        texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
+        if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
+            return layout, texts
+    if not all(isinstance(dtype, np.dtype) for dtype in dtypes):
+        raise _not_an_array(names, values)
+    texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
+    layout = _new_layout(subject, texts, options)
+    if not layout.plan.packings:  # their sizes depend on the values
         _layouts.keep(layout)
     return layout, texts
 
 
-def _new_layout(subject: _Subject) -> _Layout:
-    types, kinds, foreign_kinds = _kinds(subject)
-    plan = Plan(subject.names, kinds, types, subject.aliases)
-    lengths = {row: lengths for row, (_, lengths) in subject.texts.items() if lengths is not None}
-    finished = plan.finish(plan.end, subject.meta_size, lengths, {}, b"", {})
+def _not_an_array(names: list[str], values: list[Any]) -> SaveError:
+    pairs = zip(names, values, strict=True)
+    name, value = next((n, v) for n, v in pairs if not isinstance(getattr(v, "dtype", None), np.dtype))
+    return SaveError(
+        f"variable {name!r} is a {type(value).__name__}, not an array", hint="make it one with np.asarray(value)"
+    )
+
+
+def _new_layout(subject: _Subject, texts: dict[int, Text], options: WriteOptions) -> _Layout:
+    types, kinds, foreign_kinds = _kinds(subject, texts)
+    lengths = {row: text.lengths for row, text in texts.items() if text.lengths is not None}
+    packings = _packings(subject, kinds, types, options) if options.compression else {}
+    plan = Plan(subject.names, kinds, types, subject.meta_size, subject.aliases, lengths, packings)
     foreign = np.flatnonzero(np.array(foreign_kinds, bool)[types]) if len(types) else ()
-    return _Layout(subject, plan, finished, frozenset(map(int, foreign)))
+    stored = {row: (text.stored, text.lengths) for row, text in texts.items()}
+    return _Layout(subject, stored, plan, frozenset(map(int, foreign)))
 
 
-def _kinds(subject: _Subject) -> tuple[np.ndarray, list[tuple[StoredType, tuple[int, ...]]], list[bool]]:
+def _kinds(subject: _Subject, texts: dict[int, Text]) -> tuple[np.ndarray, list[Kind], list[bool]]:
     """Return the kind of every row, the kinds, and which kinds need their arrays converted."""
-    kinds: list[tuple[StoredType, tuple[int, ...]]] = []
+    kinds: list[Kind] = []
     foreign: list[bool] = []
     numbers: dict[Any, int] = {}
     by_identity: dict[Any, int] = {}  # hashing a dtype is slow, and models have few
     types = []
     for row, key in enumerate(zip(map(id, subject.dtypes), subject.shapes, strict=True)):
-        number = None if row in subject.texts else by_identity.get(key)
+        number = None if row in texts else by_identity.get(key)
         if number is None:
             dtype, shape = subject.dtypes[row], subject.shapes[row]
             try:
-                stored = subject.texts[row][0] if row in subject.texts else stored_type(type_code(dtype))
+                stored = texts[row].stored if row in texts else stored_type(type_code(dtype))
             except (TypeError, ValueError) as error:
                 raise SaveError(
                     f"variable {subject.names[row]!r} cannot be stored: {error}", hint="cast it to a plain dtype"
@@ -196,10 +208,23 @@ def _kinds(subject: _Subject) -> tuple[np.ndarray, list[tuple[StoredType, tuple[
             if number == len(kinds):
                 kinds.append((stored, tuple(map(int, shape))))
                 foreign.append(is_foreign)
-            if row not in subject.texts:
+            if row not in texts:
                 by_identity[key] = number
         types.append(number)
     return np.array(types, np.int64), kinds, foreign
+
+
+def _packings(subject: _Subject, kinds: list[Kind], types: np.ndarray, options: WriteOptions) -> dict[int, Packing]:
+    """Return how the variables that are to be compressed are."""
+    packings: dict[int, Packing] = {}
+    for row, name in enumerate(subject.names):
+        stored, shape = kinds[types[row]]
+        size = math.prod(shape) * stored.raw.itemsize
+        codec = codec_for(name, size, len(shape), options.compression)
+        if codec is not None and row not in subject.aliases:
+            chunk = chunk_shape(shape, stored.raw.itemsize)
+            packings[row] = Packing(chunk, filters_for(codec, chunk, stored.raw))
+    return packings
 
 
 def _aliases(values: list[Any]) -> dict[int, int]:
@@ -220,28 +245,31 @@ def _aliases(values: list[Any]) -> dict[int, int]:
 def _fill(
     fd: int, layout: _Layout, values: list[Any], texts: dict[int, Text], meta: bytes, options: WriteOptions
 ) -> None:
-    plan, finished = layout.plan, layout.finished
-    size = finished.header.size
-    fallocate(fd, size)
+    plan = layout.plan
+    header = plan.header
+    fallocate(fd, header.size)
     hashes = np.zeros(len(values), np.uint64)
     foreign = layout.foreign
     if not set(map(type, values)) <= {np.ndarray}:
         foreign |= {row for row, value in enumerate(values) if type(value) is not np.ndarray}
-    with _Pipe(fd, threaded=size > _INLINE, options=options) as pipe:
-        pipe.write(finished.image, 0)
+    with _Pipe(fd, threaded=header.size > _INLINE, options=options) as pipe:
+        if not plan.packings:
+            pipe.write(plan.image, 0)
         for batch in _batches(plan):
             _write_small(pipe, plan, batch, values, foreign, texts, hashes)
         for row in plan.large.tolist():
             _write_large(pipe, plan, row, values[row], texts.get(row), hashes)
+        _write_packed(pipe, plan, values, texts, hashes)
     for row, first in plan.aliases.items():
         hashes[row] = hashes[first]
     hashes[plan.sizes == 0] = xxhash.xxh3_64_intdigest(b"")
-    header = replace(finished.header, meta_hash=xxhash.xxh3_64_intdigest(meta))
-    index = index_format.encode(
-        header, plan.offsets, hashes, plan.types, _flags(layout.subject.names, options), finished.tail
-    )
-    gap = finished.header.meta - finished.index - len(index)
-    write_at(fd, b"".join((index, bytes(gap), meta)), finished.index)
+    if plan.packings:
+        os.ftruncate(fd, plan.header.size)
+        write_at(fd, plan.image, 0)
+    header = replace(plan.header, meta_hash=xxhash.xxh3_64_intdigest(meta))
+    flags = _flags(plan.names, options)
+    index = index_format.encode(header, plan.offsets, hashes, plan.types, flags, plan.tail)
+    write_at(fd, b"".join((index, bytes(header.meta - header.index - len(index)), meta)), header.index)
 
 
 def _flags(names: list[str], options: WriteOptions) -> np.ndarray:
@@ -312,6 +340,37 @@ def _write_large(pipe: _Pipe, plan: Plan, row: int, value: Value, text: Text | N
     if at != end:
         raise SaveError(f"variable {plan.names[row]!r} changed its size while it was being saved")
     hashes[row] = digest.intdigest()
+
+
+def _write_packed(pipe: _Pipe, plan: Plan, values: list[Any], texts: dict[int, Text], hashes: np.ndarray) -> None:
+    """Compress variables chunk by chunk, and write each behind the last."""
+    at = plan.header.size
+    packed = {}
+    for row, packing in plan.packings.items():
+        stored, shape = plan.kinds[plan.types[row]]
+        source = (
+            values[row] if isinstance(values[row], LazyVariable) else raw_array(values[row], stored, texts.get(row))
+        )
+        content, stored_hash = xxhash.xxh3_64(), xxhash.xxh3_64()
+        places = []
+        for origin in chunk_origins(shape, packing.chunk):
+            index = tuple(slice(start, start + length) for start, length in zip(origin, packing.chunk, strict=True))
+            part = raw_array(source[index], stored, None)
+            content.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8))
+            if part.shape != packing.chunk:  # a chunk at the edge is stored whole
+                whole = np.zeros(packing.chunk, part.dtype)
+                whole[tuple(slice(length) for length in part.shape)] = part
+                part = whole
+            data = pack_chunk(part, packing.filters)
+            stored_hash.update(data)
+            at = round_up(at, ALIGNMENT)
+            pipe.write(data, at)
+            places.append((at, len(data)))
+            at += len(data)
+        hashes[row] = content.intdigest()
+        packed[row] = Packed.of(packing.chunk, packing.filters, np.array(places), stored_hash.intdigest())
+    if packed:
+        plan.set_packed(packed, at)
 
 
 def value_blocks(value: Value, stored: StoredType, text: Text | None) -> Any:

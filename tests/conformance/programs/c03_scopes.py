@@ -688,7 +688,7 @@ def setters(tf, t):
     with tf.variable_scope("s") as scope:
         scope.set_dtype(tf.float64)
         scope.set_initializer(tf.ones_initializer())
-        scope.set_regularizer(lambda v: 0.5)
+        scope.set_regularizer(lambda v: None)
         scope.set_use_resource(False)
         scope.set_caching_device(None)
         scope.set_partitioner(None)

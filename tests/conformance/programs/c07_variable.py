@@ -193,8 +193,6 @@ def dtype_of_a_variable(tf, t):
     t("base", v.dtype.base_dtype)
     t("equal base", v.dtype.base_dtype == tf.float64)
     t("numpy", v.dtype.as_numpy_dtype == np.float64)
-    t("compatible", v.dtype.is_compatible_with(tf.float64))
-    t("real", v.dtype.real_dtype)
 
 
 @program("8")
@@ -313,6 +311,7 @@ def loading_by_initialized_value(tf, t):
     w = tf.Variable(v.initialized_value(), name="w")
     t("w", w)
     t.value("value", w)
+    tf.get_default_graph().clear_collection("cond_context")
 
 
 @program("8")

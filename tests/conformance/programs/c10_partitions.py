@@ -53,7 +53,7 @@ def sizes_of_shards(tf, t):
     t("fixed on axis 1", tf.get_variable("x", [2, 5], partitioner=tf.fixed_size_partitioner(2, axis=1)))
 
 
-@program("10")
+@program("10", covers="failing-shard", mended={"at the end": {}})
 def more_shards_than_rows(tf, t):
     with t.fails("none"):
         t("p", tf.get_variable("v", [2], partitioner=cut(5)))

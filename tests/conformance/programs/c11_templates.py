@@ -591,7 +591,7 @@ def properties_of_a_prefix_of_another(tf, t):
     t("third", third.variables)
 
 
-@program("11.6")
+@program("11.6", mended={"counted": "<scope 'u_1' ops='u_2/' reuse=False float32>"})
 def unique_names(tf, t):
     first = tf.make_template("a", body(tf), unique_name_="u")
     second = tf.make_template("b", body(tf), unique_name_="u")

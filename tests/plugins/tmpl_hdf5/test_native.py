@@ -9,7 +9,7 @@ import pytest
 
 from tmpl_hdf5.detect import is_hdf5, is_native
 from tmpl_hdf5.native.format import NativeFormat
-from tmplcore.checkpoint.format import Metadata
+from tmplcore.checkpoint.format import Metadata, WriteOptions
 from tmplcore.errors import CheckpointNotFoundError, DamagedError, SaveError, VariableMissingError
 from tmplcore.plugins import default_registry
 
@@ -197,3 +197,51 @@ def test_detection_looks_at_bytes(path, tmp_path):
     assert not is_hdf5(tmp_path)
     assert not is_native(tmp_path)
     assert default_registry().detect(path).name == "tmplcore"
+
+
+@pytest.mark.parametrize("codec", ["zstd", "blosc2"])
+def test_compressed(path, codec):
+    if codec == "blosc2":
+        pytest.importorskip("hdf5plugin")
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(3000, 1000)).astype("f4")
+    variables = {
+        "a/kernel": kernel,
+        "a/bias": np.zeros(3000),
+        "fortran": np.asfortranarray(rng.random((700, 333))),
+        "scalar": np.float32(2),
+        "text": np.array(["héllo" * 50, "b"] * 100),
+        "tied": kernel,
+        "deep": rng.integers(0, 9, (2000, 3, 4)),
+        "bf16": kernel.astype(ml_dtypes.bfloat16),
+        "wide": rng.integers(0, 3, (2, 3, 800_000)),
+    }
+    FORMAT.write(path, variables, Metadata(step=1), WriteOptions(compression={"*": codec, "a/bias": "none"}))
+    assert path.stat().st_size < sum(value.nbytes for value in variables.values()) * 0.8
+    with FORMAT.open(path) as reader:
+        assert list(reader.verify(jobs=2)) == []
+        for read in (reader.read(), reader.read(mapped=True), reader.read(verify=True)):
+            assert all(equal(read[name], value) for name, value in variables.items())
+        out = np.empty((3000, 1000), "f4")
+        reader.read_into({"a/kernel": out}, verify=True)
+        assert equal(out, kernel)
+        assert equal(reader["a/kernel"][3:5, 7], kernel[3:5, 7])
+        assert reader["tied"].alias_of == "a/kernel"
+    pytest.importorskip("hdf5plugin")
+    with h5py.File(path) as file:
+        assert equal(file["a/kernel"][()], kernel)
+        assert equal(file["deep"][()], variables["deep"])
+        assert equal(file["wide"][()], variables["wide"])
+    data = bytearray(path.read_bytes())
+    with FORMAT.open(path) as reader:
+        at = int(reader.index.packed[0].places[0, 0]) + 1000
+    data[at] ^= 1
+    path.write_bytes(data)
+    with FORMAT.open(path) as reader:
+        assert [found.name for found in reader.verify()] == ["a/kernel", "tied"]
+
+
+def test_unknown_compression(path):
+    with pytest.raises(SaveError, match="unknown compression 'lzma'"):
+        FORMAT.write(path, {"w": np.ones(9999)}, Metadata(), WriteOptions(compression={"*": "lzma"}))
+    assert not path.exists()

@@ -8,9 +8,9 @@ from typing import Any, NoReturn, final
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.modes import ReuseMode
-from tmplcore.name_scope import new_prefix, store_of
+from tmplcore.name_scoping import store_of
 from tmplcore.numbering import NOTHING, ONCE, Names
-from tmplcore.scope import Reuse, VariableScope
+from tmplcore.scope import Reuse, Settings, VariableScope
 from tmplcore.store import current_frame
 
 __all__ = ["get_variable_scope", "variable_op_scope", "variable_scope"]
@@ -48,7 +48,18 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         True
     """
 
-    __slots__ = ("_auxiliary", "_cached", "_default_name", "_entered", "_given", "_open", "_reuse", "_target", "_values")
+    __slots__ = (
+        "_auxiliary",
+        "_default_name",
+        "_entered",
+        "_given",
+        "_inner",
+        "_number",
+        "_original",
+        "_reuse",
+        "_target",
+        "_values",
+    )
 
     def __init__(
         self,
@@ -79,14 +90,13 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             raise InvalidTypeError(f"The auxiliary_name_scope must be True or False, not {auxiliary_name_scope!r}")
         self._target = name_or_scope
         self._default_name = default_name
-        self._values = None
-        if values is not None:
-            self._values = _listed(values)
-            self._entered: dict[VariableScope, Any] = {}
+        self._values = None if values is None else _listed(values)
         self._reuse = reuse
         self._auxiliary = auxiliary_name_scope
-        self._cached: tuple[str, str] | None = None  # the numbered name, and the name scope, of the first entry
-        self._open: tuple[Frame, Any] | None = None
+        self._original: str | None = None  # the name scope of the first entry, which later ones pass on
+        self._number: str | None = None  # the numbered name, likewise
+        self._inner: Frame | None = None
+        self._entered: Any = None
         self._given: dict[str, Any] | None = None
         if not (
             initializer is None
@@ -111,52 +121,47 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             self._given = {name: value for name, value in arguments.items() if value is not None}
 
     def __enter__(self) -> VariableScope:
-        if self._values:
-            return self._enter_with_values()
         try:
             frame = CURRENT.get()
         except LookupError:
             frame = current_frame()
         target = self._target
+        if self._values:
+            return self._enter_with_values(self._values)
         if type(target) is VariableScope:
             inner = self._jumped(frame, target)
-        elif type(target) is str and target and self._cached is None and self._auxiliary:
+        elif type(target) is str and target and self._auxiliary:
             # What `_descended` does, for the usual case.
-            opened = frame.opened
             around = frame.scope
             settings = around._settings
             if self._given is not None or settings.constraint is not None:
                 settings = settings.inherited(self._given)
-            prefix = new_prefix(frame, target)
-            self._cached = target, prefix
-            scope = VariableScope._made(around._prefix + target, self._reuse or around._reuse, settings, prefix)
-            if opened.entry(target) is ONCE:
-                inner = Frame(frame.store, scope, prefix, NOTHING, frame, frame.around)
-            else:
-                inner = _opened(frame, target, target, scope, prefix)
+            prefix = frame.store.names.open(target, frame.prefix, frame.around.journal)
+            if self._original is None:
+                self._original = prefix
+            inner = _inside(
+                frame, target, target, around, self._reuse or around._reuse, settings, prefix, self._original
+            )
         else:
             inner = self._descended(frame, target)
         CURRENT.set(inner)
-        self._open = inner, self._open
+        self._inner = inner
         return inner.scope
 
-    def _enter_with_values(self) -> VariableScope:
+    def _enter_with_values(self, values: list[Any]) -> VariableScope:
         """Enter in the store that `values` are from."""
-        values, self._values = self._values, None
-        assert values is not None
+        store = store_of(values)
+        self._values = None
         try:
-            store = store_of(values)
             if store is None or store is current_frame().store:
                 return self.__enter__()
-            entered = store.as_default()
-            entered.__enter__()
+            self._entered = store.as_default()
+            self._entered.__enter__()
             try:
-                scope = self.__enter__()
+                return self.__enter__()
             except BaseException:
-                entered.__exit__(None, None, None)
+                self._entered.__exit__(None, None, None)
                 raise
-            self._entered[scope] = entered
-            return scope
         finally:
             self._values = values
 
@@ -171,18 +176,16 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         prefix = frame.prefix
         original = prefix
         if self._auxiliary:
-            original = ""
-            if self._cached is not None:
-                prefix = original = self._cached[1]
-            elif wanted:
-                prefix = original = new_prefix(frame, wanted)
-        if self._cached is None:
-            self._cached = name, original
+            if wanted:
+                prefix = frame.store.names.open(wanted, prefix, frame.around.journal)
+                if self._original is None:
+                    self._original = prefix
+            original = self._original or ""
+        self._number = name
         settings = around._settings
         if self._given is not None or settings.constraint is not None:
             settings = settings.inherited(self._given)
-        scope = VariableScope._made(around._prefix + name, self._reuse or around._reuse, settings, original)
-        return _opened(frame, name, wanted, scope, prefix)
+        return _inside(frame, name, wanted, around, self._reuse or around._reuse, settings, prefix, original)
 
     def _numbered(self, opened: Names) -> tuple[str, str]:
         """Return the default name, without and with its number."""
@@ -194,48 +197,51 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         wanted = self._default_name
         if not isinstance(wanted, str):
             raise InvalidTypeError(f"VariableScope: default_name must be a string, not {wanted!r}")
-        return wanted, opened.numbered(wanted) if self._cached is None else self._cached[0]
+        return wanted, opened.numbered(wanted) if self._number is None else self._number
 
     def _jumped(self, frame: Frame, target: VariableScope) -> Frame:
         """Return the frame inside a scope that is entered where it is."""
         name = target._name
         prefix = frame.prefix
-        if self._auxiliary and name:
-            if self._cached is None:
-                last = name[name.rfind("/") + 1 :]
-                self._cached = name, new_prefix(frame, last) if last else prefix
-            prefix = self._cached[1]
+        if self._auxiliary and (last := name[name.rfind("/") + 1 :]):
+            prefix = frame.store.names.open(last, prefix, frame.around.journal)
         settings = target._settings
         if self._given is not None or settings.constraint is not None:
             settings = settings.inherited(self._given)
-        scope = VariableScope._made(name, self._reuse or target._reuse, settings, target._original_name_scope)
-        outer, below = frame.jumped(name)
-        return Frame(frame.store, scope, prefix, below, outer, frame.around)
+        return jumped(frame, target, self._reuse or target._reuse, settings, prefix)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         now = CURRENT.get()
-        assert self._open is not None, "left without having been entered"
-        inner, before = self._open
-        scope = inner.scope
-        if now is not inner and now.scope is not scope:
+        inner = self._inner
+        assert inner is not None, "left without having been entered"
+        if now is inner:
+            outer = inner.outer
+        elif now.scope is inner.scope:
+            outer = self._left(now)
+        else:
             raise NestingError(
-                f"Improper nesting of variable_scope: {scope.name!r} is left while {now.scope.name!r} is current",
+                f"Improper nesting of variable_scope: {inner.scope.name!r} is left while {now.scope.name!r} is current",
                 hint="leave scopes in the opposite order of entering them; `with` does it",
             )
-        self._open = before
+        assert outer is not None
+        CURRENT.set(outer)
         if self._auxiliary:
-            now.store.names.leave(inner.prefix)
+            inner.store.names.leave(inner.prefix)
+        if self._entered is not None:
+            entered, self._entered = self._entered, None
+            entered.__exit__(kind, error, traceback)
+
+    def _left(self, now: Frame) -> Frame:
+        """Return the frame after this scope, inside which something has changed."""
         outer = now.outer
         assert outer is not None
         if outer.around is not now.around:
             outer = outer.with_around(now.around)
-        if not scope._name and type(self._target) is not VariableScope:
-            outer = outer.with_opened(now.opened.cleared(""))
-        CURRENT.set(outer)
-        if self._values and (entered := self._entered.pop(scope, None)) is not None:
-            entered.__exit__(kind, error, traceback)
+        if not now.scope._name and type(self._target) is not VariableScope:
+            return outer.with_opened(now.opened.cleared(""))
+        return outer
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Refuse to be a decorator."""
@@ -281,15 +287,32 @@ def get_variable_scope() -> VariableScope:
     return current_frame().scope
 
 
-def _opened(frame: Frame, name: str, wanted: str, scope: VariableScope, prefix: str) -> Frame:
-    """Return the frame inside a scope whose name is opened below the current one."""
-    if frame.opened.entry(name) is ONCE:
+def _inside(
+    frame: Frame,
+    name: str,
+    wanted: str,
+    around: VariableScope,
+    reuse: Reuse,
+    settings: Settings,
+    prefix: str,
+    original: str,
+) -> Frame:
+    """Return the frame inside a scope whose name is opened below the scope `around`."""
+    scope = VariableScope._made(around._prefix + name, reuse, settings, original)
+    opened = frame.opened
+    if opened.entry(name) is ONCE:
         return Frame(frame.store, scope, prefix, NOTHING, frame, frame.around)
-    opened = frame.opened.marked(name, wanted=wanted)
+    marked = opened.marked(name, wanted=wanted)
     if not scope._name:  # the scope with the empty name shares the root's names
-        return Frame(frame.store, scope, prefix, opened, frame, frame.around)
-    outer = frame.with_opened(opened.cleared(name))
-    return Frame(frame.store, scope, prefix, frame.opened.below(name), outer, frame.around)
+        return Frame(frame.store, scope, prefix, marked, frame.with_opened(marked.cleared("")), frame.around)
+    return Frame(frame.store, scope, prefix, opened.below(name), frame.with_opened(marked.cleared(name)), frame.around)
+
+
+def jumped(frame: Frame, target: VariableScope, reuse: Reuse, settings: Settings, prefix: str) -> Frame:
+    """Return the frame inside a copy of the scope `target`."""
+    scope = VariableScope._made(target._name, reuse, settings, target._original_name_scope)
+    outer, below = frame.jumped(target._name)
+    return Frame(frame.store, scope, prefix, below, outer, frame.around)
 
 
 def _listed(values: Any) -> list[Any]:

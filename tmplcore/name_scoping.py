@@ -8,24 +8,9 @@ from typing import Any, final
 
 from tmplcore.errors import GraphMismatchError, InvalidTypeError
 from tmplcore.frame import CURRENT, Frame
-from tmplcore.naming import check_name, is_inner_name, is_root_name
 from tmplcore.store import VariableStore, current_frame
 
-__all__ = ["name_scope", "new_prefix", "store_of"]
-
-
-def new_prefix(frame: Frame, name: str) -> str:
-    """Return the prefix, with its trailing slash, of a name scope that is opened in `frame`.
-
-    A name that ends in a slash is the absolute name of a scope to be opened again; any other is made unique.
-    """
-    prefix = frame.prefix
-    if (is_inner_name if prefix else is_root_name)(name) is None:
-        check_name(name, prefix)
-    if name[-1] == "/":
-        frame.store.names.enter(name)
-        return name
-    return frame.store.names.claim(name, prefix, frame.around.journal, "/")
+__all__ = ["name_scope", "store_of"]
 
 
 def store_of(values: Iterable[Any]) -> VariableStore | None:
@@ -85,7 +70,7 @@ class name_scope:  # noqa: N801 - TensorFlow's name
                 self._entered.__enter__()
         outer = current_frame()
         try:
-            prefix = new_prefix(outer, name) if name else ""
+            prefix = outer.store.names.open(name, outer.prefix, outer.around.journal) if name else ""
         except BaseException:
             if self._entered is not None:
                 self._entered.__exit__(None, None, None)

@@ -1,0 +1,92 @@
+"""Modules and tensors as sources and targets of checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, final
+
+import numpy as np
+import torch
+
+from tmpl_torch.dtypes import to_numpy, to_numpy_dtype, to_tensor
+from tmpl_torch.module import TemplateModule
+from tmplcore.checkpoint import Adapter, Slot, Tree
+from tmplcore.errors import SaveError
+
+__all__ = ["TorchAdapter"]
+
+
+@final
+class TorchAdapter(Adapter):
+    """A `torch.nn.Module` by the keys of its state dict, a module of a template by its variables' names."""
+
+    def slot(self, name: str, value: Any, replace: Callable[[Any], None] | None) -> Slot | None:
+        """Return the slot of a tensor."""
+        return TensorSlot(name, value) if isinstance(value, torch.Tensor) else None
+
+    def tree(self, value: Any) -> Tree | None:
+        """Return the tensors of a module, parameters and persistent buffers."""
+        if isinstance(value, TemplateModule):
+            slots = {variable.op.name: TensorSlot(variable.op.name, variable.value) for variable in value.variables}
+            return Tree(slots, lambda: value)
+        if not isinstance(value, torch.nn.Module):
+            return None
+        slots, views = {}, {}
+        for name, tensor in value.state_dict(keep_vars=True).items():
+            if not isinstance(tensor, torch.Tensor):
+                raise SaveError(
+                    f"{name!r} of the module is a {type(tensor).__name__}, not a tensor",
+                    hint="save what get_extra_state returns as meta=, which takes any JSON value",
+                )
+            if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
+                raise SaveError(f"{name!r} of the module has no shape yet", hint="call the module once first")
+            # Tied parameters are one array under two names, and are stored once.
+            slots[name] = views.setdefault(id(tensor), TensorSlot(name, tensor)).named(name)
+        return Tree(slots, lambda: value)
+
+
+@final
+class TensorSlot(Slot):
+    """A tensor.
+
+    Args:
+        name: Its name in the checkpoint.
+        tensor: The tensor.
+    """
+
+    __slots__ = ("_array", "_tensor")
+
+    def __init__(self, name: str, tensor: torch.Tensor) -> None:
+        self.name = name
+        self.shape = tuple(tensor.shape)
+        self.dtype = to_numpy_dtype(tensor.dtype)
+        self.trainable = tensor.requires_grad if isinstance(tensor, torch.nn.Parameter) else False
+        self._tensor = tensor
+        self._array: np.ndarray | None = None
+
+    def named(self, name: str) -> TensorSlot:
+        """Return the slot of the same tensor under another name."""
+        if name == self.name:
+            return self
+        other = TensorSlot(name, self._tensor)
+        other._array = self.source()
+        return other
+
+    def source(self) -> np.ndarray:
+        """Return an array on the tensor's memory, or a copy from another device."""
+        if self._tensor.device.type == "meta":
+            raise SaveError(f"{self.name!r} is on the meta device and has no value", hint="materialize it first")
+        if self._array is None or self._tensor.device.type != "cpu":
+            self._array = to_numpy(self._tensor)
+        return self._array
+
+    def memory(self) -> np.ndarray | None:
+        """Return the tensor's own memory, if it is the host's and in C order."""
+        if self._tensor.device.type != "cpu" or not self._tensor.is_contiguous() or self._tensor.is_conj():
+            return None
+        return to_numpy(self._tensor)
+
+    def write(self, value: np.ndarray) -> None:
+        """Write into the tensor."""
+        with torch.no_grad():
+            self._tensor.copy_(to_tensor(value, self.dtype))

@@ -1,0 +1,531 @@
+"""A sequence of checkpoints in a directory: saving, finding, tagging, restoring and deleting them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar, final
+
+import numpy as np
+
+from tmplcore.checkpoint import retention
+from tmplcore.checkpoint.catalog import Catalog, warn
+from tmplcore.checkpoint.commit import clean, discard, exists, leftovers, trash
+from tmplcore.checkpoint.files import (
+    checked_step,
+    load,
+    metadata,
+    open_checkpoint,
+    refuse_nonfinite,
+    select,
+    sources,
+    write,
+    writer_for,
+)
+from tmplcore.checkpoint.format import Metadata, Reader, WriteOptions
+from tmplcore.checkpoint.getter import Restoring, restoring
+from tmplcore.checkpoint.integrity import verify
+from tmplcore.checkpoint.lock import DirectoryLock
+from tmplcore.checkpoint.patterns import Selection
+from tmplcore.checkpoint.planning import plan
+from tmplcore.checkpoint.pruning import decide, needed_by
+from tmplcore.checkpoint.reports import CheckpointInfo, PruneReport, RestoreReport, VerifyReport
+from tmplcore.checkpoint.retention import KeepBest, KeepRule
+from tmplcore.checkpoint.snapshots import Pool, Variables, Worker
+from tmplcore.checkpoint.state import State, state_of
+from tmplcore.checkpoint.steps import StepNames, Steps
+from tmplcore.checkpoint.tags import Tags, check_tag
+from tmplcore.checkpoint.transfer import restore
+from tmplcore.errors import (
+    CheckpointNotFoundError,
+    DamagedError,
+    InvalidArgumentError,
+    LockedError,
+    ProtectedError,
+)
+from tmplcore.plugins import default_registry
+
+__all__ = ["CheckpointManager"]
+
+T = TypeVar("T")
+
+# How often something is looked up again that was pruned between being found and being opened.
+_TRIES: Final = 5
+
+
+@final
+class CheckpointManager:
+    """Checkpoints of one run, one file per step, in a directory.
+
+    Everything is derived from what is on the disk when it is asked for, and nothing stores a path: a directory can be
+    moved, copied, or used by several processes at once. A checkpoint is named by a step, a tag, or one of the words
+    `latest` and `best`; `latest~2` is two valid ones before the latest, `best~1` the second best.
+
+    Args:
+        directory: Where the checkpoints are; made by the first save.
+        keep: Rules of retention, applied after each save; None keeps everything.
+        format: The name of the format of new files; by default our own.
+        prefix: What file names begin with. Managers with different prefixes can share a directory: neither touches
+            the other's files.
+        best: The metric that `best` goes by, as `metric:mode`; by default that of a `KeepBest` rule, else `loss:min`.
+        durable: Whether a save returns only when it would survive a power failure.
+        compression: A codec for all variables, or globs of names → codec.
+        lock_timeout: Seconds to wait for another process that prunes or tags.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from tmplcore.checkpoint import CheckpointManager, KeepBest, KeepLast
+        >>> manager = CheckpointManager(tempfile.mkdtemp(), keep=[KeepLast(2), KeepBest("loss")])
+        >>> weights = {"w": np.zeros(3)}
+        >>> for step, loss in [(10, 0.5), (20, 0.2), (30, 0.4), (40, 0.3)]:
+        ...     weights["w"] += 1
+        ...     path = manager.save(step, weights, metrics={"loss": loss})
+        >>> [(info.step, *info.kept_by) for info in manager.list()]
+        [(20, 'best by loss (0.2)'), (30, 'one of the last 2'), (40, 'one of the last 2')]
+        >>> report = manager.restore(weights, "best")
+        >>> weights["w"]
+        array([2., 2., 2.])
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        keep: KeepRule | Iterable[KeepRule] | None = None,
+        format: str | None = None,  # noqa: A002  # as in save
+        prefix: str = "step",
+        best: str | None = None,
+        durable: bool = True,
+        compression: Mapping[str, str] | str | None = None,
+        lock_timeout: float = 30.0,
+    ) -> None:
+        self.directory = Path(directory)
+        self.keep = retention.as_rules(keep)
+        self._format = format
+        self._durable = durable
+        self._compression = {"*": compression} if isinstance(compression, str) else dict(compression or {})
+        suffix = ".h5" if format is None else default_registry().format(format).suffixes[0]
+        self._tags = Tags(self.directory, prefix)
+        measures = [*([] if best is None else [KeepBest.parse(best)]), *self.keep]
+        self._catalog = Catalog(
+            Steps(self.directory, StepNames(prefix, suffix)),
+            self._tags,
+            [rule for rule in measures if isinstance(rule, KeepBest)],
+        )
+        self._lock = DirectoryLock(self.directory, f".{prefix}.lock", lock_timeout)
+        self._pool = Pool()
+        self._worker = Worker()
+        self._parent: int | None = None
+
+    # -- saving ----------------------------------------------------------------------------------------------------
+
+    def save(
+        self,
+        step: Any,
+        source: Any,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        meta: Mapping[str, Any] | None = None,
+        tags: str | Iterable[str] = (),
+        include: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] | None = None,
+        finite: bool = False,
+        overwrite: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> Path:
+        """Save a step, then delete what the rules no longer keep. When this returns, the step is there, whole.
+
+        Args:
+            step: The step; anything that is an integer, a variable too.
+            source: As in `tmplcore.checkpoint.save`.
+            metrics: Numbers to choose a best checkpoint by.
+            meta: Anything else worth keeping: JSON values.
+            tags: Tags to point at it.
+            include: Patterns of the names to save; all by default.
+            exclude: Patterns of the names to leave out.
+            finite: Refuse values that are not finite.
+            overwrite: Replace a checkpoint of this step.
+            progress: Called with the number of bytes written since the last call.
+
+        Returns:
+            The path of the new file.
+
+        Raises:
+            ExistsError: There is a checkpoint of this step already.
+            SaveError: The source cannot be saved, or the disk did not take it. Nothing is left behind.
+        """
+        self._worker.wait()
+        number, names, state = self._prepared(step, tags, source, overwrite)
+        variables = sources(state, Selection(include, exclude))
+        self._write(number, variables, state, metrics, meta, names, finite, overwrite, progress)
+        return self.path(number)
+
+    def async_save(
+        self,
+        step: Any,
+        source: Any,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        meta: Mapping[str, Any] | None = None,
+        tags: str | Iterable[str] = (),
+        include: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] | None = None,
+        finite: bool = False,
+        overwrite: bool = False,
+        copy: bool = True,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Copy the values, and save them in the background while training goes on.
+
+        The copy is taken before this returns, so later changes do not get into the file. It lives in memory that the
+        next save uses again: one copy at most. A save that still runs is waited for first, and if it failed, its
+        error is raised here; else at the next call of any method, or at `close`. Python waits for it at exit.
+
+        Args:
+            copy: False promises that no array changes until the save is done, and saves the copy. Arrays of JAX never
+                change, and are never copied.
+            step: As in `save`, and so are the others.
+            source: As in `save`.
+            metrics: As in `save`.
+            meta: As in `save`.
+            tags: As in `save`.
+            include: As in `save`.
+            exclude: As in `save`.
+            finite: As in `save`.
+            overwrite: As in `save`.
+            progress: Called in the other thread.
+
+        Raises:
+            ExistsError: There is a checkpoint of this step already.
+            Exception: What went wrong with the save before this one.
+        """
+        self._worker.wait()
+        number, names, state = self._prepared(step, tags, source, overwrite)
+        slots = select(state.slots, Selection(include, exclude))
+        variables = self._pool.copy(slots, copy=copy)
+
+        def job() -> None:
+            self._write(number, variables, state, metrics, meta, names, finite, overwrite, progress)
+
+        self._worker.start(job, f"saving step {number}")
+
+    def wait(self) -> None:
+        """Wait until the save in the background is done.
+
+        Raises:
+            Exception: What went wrong with it.
+        """
+        self._worker.wait()
+
+    def close(self) -> None:
+        """Wait, and give the memory of background saves back. The manager can be used again.
+
+        Raises:
+            Exception: What went wrong with the save in the background.
+        """
+        try:
+            self._worker.wait()
+        finally:
+            self._pool = Pool()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- finding ---------------------------------------------------------------------------------------------------
+
+    def path(self, step: int) -> Path:
+        """Return where the checkpoint of a step is, or would be."""
+        return self._catalog.path(step)
+
+    def list(self) -> list[CheckpointInfo]:
+        """Return all checkpoints by rising step, also damaged, foreign and half-written ones, and what keeps them."""
+        self._worker.check()
+        decisions = decide(self._catalog.all(), self.keep)
+        infos = [replace(decision.info, kept_by=decision.reasons if decision.keep else ()) for decision in decisions]
+        return sorted([*infos, *self._catalog.temporary()], key=lambda info: (info.step, info.state == "temporary"))
+
+    def latest(self, *, deep: bool = False) -> CheckpointInfo | None:
+        """Return the newest valid checkpoint; None if there is none. A damaged one is skipped with a warning.
+
+        Args:
+            deep: Check every content hash, not the structure alone; this reads the whole file.
+        """
+        self._worker.check()
+        return self._catalog.latest(deep=deep)
+
+    def best(self, metric: str | None = None, mode: str | None = None) -> CheckpointInfo | None:
+        """Return the best valid checkpoint, the later of equal ones; None if none has the metric.
+
+        Args:
+            metric: The metric; by default what the manager was made with.
+            mode: `min` or `max`.
+        """
+        return next(iter(self.ranked(metric, mode)), None)
+
+    def ranked(self, metric: str | None = None, mode: str | None = None) -> Sequence[CheckpointInfo]:
+        """Return the valid checkpoints that have a metric, the best first; arguments as for `best`."""
+        self._worker.check()
+        return self._catalog.ranked(metric, mode)
+
+    def resolve(self, reference: str | int = "latest") -> CheckpointInfo:
+        """Return the checkpoint that a word or a step means.
+
+        Raises:
+            CheckpointNotFoundError: There is none.
+        """
+        self._worker.check()
+        return self._catalog.resolve(reference)
+
+    def tags(self) -> dict[str, int]:
+        """Return every tag and the step that it points at."""
+        return self._tags.read()
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def open(self, reference: str | int = "latest") -> Reader:
+        """Open a checkpoint; see `tmplcore.checkpoint.open`."""
+        self._worker.wait()
+        return self._attempt(reference, lambda info: open_checkpoint(info.path))
+
+    def load(
+        self, reference: str | int = "latest", include: str | Iterable[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Read a checkpoint into new arrays; see `tmplcore.checkpoint.load`."""
+        self._worker.wait()
+        return self._attempt(reference, lambda info: load(info.path, include))
+
+    def plan(self, target: Any, reference: str | int = "latest", **how: Any) -> RestoreReport:
+        """Say what `restore` would do; `how` as in `tmplcore.checkpoint.plan`."""
+        self._worker.wait()
+        return self._attempt(reference, lambda info: plan(info.path, target, **how))
+
+    def restore(self, target: Any, reference: str | int = "latest", **how: Any) -> RestoreReport:
+        """Restore a checkpoint; `how` as in `tmplcore.checkpoint.restore`.
+
+        If the latest one turns out to be damaged while it is read, the one before it is restored instead, with a
+        warning: the target is then whole, and of one step.
+
+        Raises:
+            CheckpointNotFoundError: There is none.
+            DamagedError: It is damaged (of `latest`: they all are).
+        """
+        self._worker.wait()
+        if reference == "latest":
+            report, step = self._restore_latest(target, how)
+        else:
+            report, step = self._attempt(reference, lambda info: (restore(info.path, target, **how), info.step))
+        self._parent = step
+        return report
+
+    def verify(self, reference: str | int = "latest", **how: Any) -> VerifyReport:
+        """Check a checkpoint; `how` as in `tmplcore.checkpoint.verify`."""
+        self._worker.wait()
+        return self._attempt(reference, lambda info: verify(info.path, **how))
+
+    def restoring(self, reference: str | int = "latest", **how: Any) -> Restoring:
+        """Return a getter that starts variables from a checkpoint; `how` as in `tmplcore.checkpoint.restoring`."""
+        self._worker.wait()
+        return self._attempt(reference, lambda info: restoring(info.path, **how))
+
+    # -- keeping and deleting --------------------------------------------------------------------------------------
+
+    def tag(self, name: str, reference: str | int = "latest", *, force: bool = False) -> CheckpointInfo:
+        """Give a checkpoint a name that `resolve` understands; retention keeps what is tagged.
+
+        Args:
+            name: The tag.
+            reference: The checkpoint.
+            force: Move a tag that points at another one.
+
+        Raises:
+            InvalidArgumentError: The name cannot be a tag: a number, or a word that means something else.
+            ExistsError: The tag points at another checkpoint.
+            CheckpointNotFoundError: There is no such checkpoint.
+        """
+        check_tag(name)
+        self._worker.wait()
+        with self._lock.held():
+            info = self.resolve(reference)
+            if info.state != "ok":
+                raise ProtectedError(f"step {info.step} cannot be tagged, it is {info.state}: {info.problem}")
+            self._tags.write(name, info.step, force=force)
+        return self.resolve(info.step)
+
+    def untag(self, name: str) -> None:
+        """Remove a tag; its checkpoint stays.
+
+        Raises:
+            CheckpointNotFoundError: There is no such tag.
+        """
+        self._worker.wait()
+        with self._lock.held():
+            self._tags.remove(name)
+
+    def prune(self, keep: KeepRule | Iterable[KeepRule] | None = None, *, dry_run: bool = False) -> PruneReport:
+        """Delete what the rules do not keep, and what crashed processes left behind.
+
+        The newest valid checkpoint always stays, and so does what a tag or a kept checkpoint needs, what is damaged,
+        and whatever is not ours.
+
+        Args:
+            keep: The rules; by default the manager's.
+            dry_run: Only say what would be deleted.
+
+        Raises:
+            LockedError: Another process prunes or tags, for longer than the timeout.
+        """
+        self._worker.wait()
+        rules = self.keep if keep is None else retention.as_rules(keep)
+        if dry_run:
+            gone = tuple(leftover.path for leftover in leftovers(self.directory) if leftover.abandoned())
+            return PruneReport(tuple(decide(self._catalog.all(), rules)), gone, dry_run=True)
+        if not self.directory.is_dir():
+            return PruneReport(())
+        return self._prune(rules)
+
+    def rm(self, reference: str | int, *, force: bool = False) -> CheckpointInfo:
+        """Delete one checkpoint.
+
+        Args:
+            reference: The checkpoint; a damaged one too.
+            force: Delete it although tags point at it, and these tags with it.
+
+        Raises:
+            CheckpointNotFoundError: There is none.
+            ProtectedError: A tag points at it, another checkpoint refers to it, or it is not ours.
+        """
+        self._worker.wait()
+        with self._lock.held():
+            info = self.resolve(reference)
+            everything = self._catalog.all()
+            info = next(found.info for found in everything if found.info.step == info.step)
+            if holders := needed_by(everything).get(info.step):
+                raise ProtectedError(
+                    f"step {info.step} holds values of the steps {sorted(holders)}", hint="delete these first"
+                )
+            if info.state == "foreign":
+                raise ProtectedError(
+                    f"{info.path} is not a checkpoint of this directory: {info.problem}", hint="delete the file itself"
+                )
+            if info.tags and not force:
+                raise ProtectedError(
+                    f"step {info.step} is tagged {', '.join(info.tags)}",
+                    hint=f"untag it first (tmplctl untag {info.tags[0]}), or say force",
+                )
+            aside = trash(info.path)
+            for name in info.tags:
+                self._tags.remove(name)
+        discard(aside)
+        return info
+
+    def clean(self) -> Sequence[Path]:
+        """Delete what crashed processes left behind; return what it was."""
+        return clean(self.directory)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _prepared(
+        self, step: Any, names: str | Iterable[str], source: Any, overwrite: bool
+    ) -> tuple[int, Sequence[str], State]:
+        number = checked_step(step)
+        if number is None:
+            raise InvalidArgumentError("a checkpoint in a directory needs a step", hint="manager.save(100, model)")
+        chosen = [check_tag(name) for name in ([names] if isinstance(names, str) else names)]
+        path = self.path(number)
+        if not overwrite and os.path.lexists(path):
+            raise exists(path)
+        state = state_of(source)
+        newest = max(self._catalog.steps.paths(), default=-1)
+        if number < newest:
+            warn(f"step {number} is saved after step {newest}, which stays the latest; rm what is of another run")
+        return number, chosen, state
+
+    def _write(
+        self,
+        step: int,
+        variables: Variables,
+        state: State,
+        metrics: Mapping[str, float] | None,
+        meta: Mapping[str, Any] | None,
+        names: Iterable[str],
+        finite: bool,
+        overwrite: bool,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        if finite:
+            refuse_nonfinite(variables)
+        path = self.path(step)
+        description: Metadata = metadata(state, step, metrics, meta, {"parent": self._parent} if self._parent else None)
+        options = WriteOptions(self._durable, self._compression, state.trainable(), progress)
+        write(writer_for(path, self._format), path, variables, description, options, overwrite)
+        self._parent = step
+        for name in names:
+            with self._lock.held():
+                self._tags.write(name, step, force=True)
+        if self.keep:
+            # Whoever holds the lock applies rules too; what is left over goes with the next save.
+            with contextlib.suppress(LockedError):
+                self._prune(self.keep, just_saved=step)
+
+    def _prune(self, rules: Sequence[KeepRule], just_saved: int | None = None) -> PruneReport:
+        aside = []
+        with self._lock.held():
+            gone = clean(self.directory)
+            everything = self._catalog.all()
+            decisions = decide(everything, rules, () if just_saved is None else (just_saved,))
+            for decision, found in zip(decisions, everything, strict=True):
+                if decision.keep or self._catalog.steps.look(found.info.step, found.info.path) is None:
+                    continue
+                self._lock.refresh()
+                with contextlib.suppress(FileNotFoundError):
+                    aside.append(trash(found.info.path))
+                for name in found.info.tags:
+                    with contextlib.suppress(CheckpointNotFoundError):
+                        self._tags.remove(name)
+        for path in aside:  # outside the lock: freeing large files takes time
+            discard(path)
+        return PruneReport(tuple(decisions), tuple(gone))
+
+    def _attempt(self, reference: str | int, use: Callable[[CheckpointInfo], T]) -> T:
+        """Use a checkpoint; if it was pruned between being found and being opened, find again."""
+        for _ in range(_TRIES):
+            info = self.resolve(reference)
+            try:
+                return use(info)
+            except CheckpointNotFoundError:
+                if os.path.lexists(info.path):
+                    raise
+        return use(self.resolve(reference))
+
+    def _restore_latest(self, target: Any, how: Mapping[str, Any]) -> tuple[RestoreReport, int]:
+        bad: dict[int, DamagedError] = {}
+
+        def candidate(_: object = None) -> CheckpointInfo:
+            if not bad:
+                return self.resolve("latest")
+            for found in self._catalog.steps.newest_first():
+                if found.info.state == "ok" and found.info.step not in bad:
+                    return found.info
+            raise next(iter(bad.values()))
+
+        lost = 0
+        while True:
+            info = candidate()
+            try:
+                return restore(info.path, target, **how), info.step
+            except CheckpointNotFoundError:
+                lost += 1
+                if lost > _TRIES or os.path.lexists(info.path):
+                    raise
+            except DamagedError as error:
+                bad[info.step] = error
+                warn(f"step {info.step} is damaged, so an earlier one is restored: {error}")

@@ -1,0 +1,148 @@
+"""Saving in the background: a copy is taken first, in memory that is used again, and one thread writes it."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, final
+
+import numpy as np
+
+from tmplcore.checkpoint.format import LazyVariable
+from tmplcore.checkpoint.slots import Slot
+
+__all__ = ["Pool", "Worker"]
+
+Variables = dict[str, "np.ndarray | LazyVariable"]
+
+
+@final
+class Pool:
+    """Memory for one snapshot, used again for the next one.
+
+    Its size is the size of the largest snapshot so far: names that come no more are dropped.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, np.ndarray] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it holds."""
+        return sum(array.nbytes for array in self._arrays.values())
+
+    def copy(self, slots: Mapping[str, Slot], *, copy: bool = True) -> Variables:
+        """Return the values of slots as they are now, safe from later changes.
+
+        Args:
+            slots: What to copy.
+            copy: False if the caller promises not to change anything until the save is done.
+        """
+        taken: Variables = {}
+        kept: dict[str, np.ndarray] = {}
+        twins: dict[int, np.ndarray] = {}
+        originals = []  # held until the end: the id of an array that is gone may be another's
+        for name, slot in slots.items():
+            value = slot.source()
+            if not copy or (slot.frozen and not _is_live(value)):
+                taken[name] = value
+                continue
+            originals.append(value)
+            if id(value) in twins:  # one array under two names stays one
+                taken[name] = twins[id(value)]
+                continue
+            place = self._arrays.get(name)
+            if place is None or place.shape != value.shape or place.dtype != value.dtype:
+                place = np.empty(value.shape, value.dtype)
+            if isinstance(value, LazyVariable):
+                if value.dtype.hasobject:
+                    place[...] = value[...]
+                else:
+                    value.read_into(place)
+            else:
+                np.copyto(place, value)
+            taken[name] = kept[name] = twins[id(value)] = place
+        self._arrays = kept
+        return taken
+
+
+def _is_live(value: Any) -> bool:
+    """Tell whether a value of a frozen slot can change after all; a lazy one of an immutable file cannot."""
+    return isinstance(value, np.ndarray) and value.flags.owndata and value.flags.writeable
+
+
+@final
+class Worker:
+    """Runs one job at a time in a thread of its own; a failure is raised at the next call.
+
+    Python waits for the thread at exit. A failure that nobody has asked for by then is printed.
+    """
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+        self._what = ""
+        self._lock = threading.Lock()
+        atexit.register(_report, weakref.ref(self))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Wait for the job that runs, and raise its failure, once.
+
+        Raises:
+            BaseException: What the job raised.
+        """
+        with self._lock:
+            self._wait()
+
+    def check(self) -> None:
+        """Raise the failure of a job that is done, once; do not wait for one that runs."""
+        if not self.busy:
+            self.wait()
+
+    def start(self, job: Callable[[], None], what: str) -> None:
+        """Start a job after the one that runs; raises what that one raised.
+
+        Args:
+            job: The job.
+            what: What it does, for messages.
+        """
+        with self._lock:
+            self._wait()
+            self._what = what
+            # Not a daemon: at exit Python waits for it, so that nothing is half saved.
+            self._thread = threading.Thread(target=self._run, args=(job,), name=f"tmplcore: {what}", daemon=False)
+            self._thread.start()
+
+    def _wait(self) -> None:
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+            self._thread = None
+        error, self._error = self._error, None
+        if error is not None:
+            error.add_note(f"this was {self._what} in the background")
+            raise error
+
+    def _run(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except BaseException as error:  # kept for whoever calls next
+            self._error = error
+
+
+def _report(reference: weakref.ref[Worker]) -> None:
+    worker = reference()
+    if worker is None:
+        return
+    try:
+        worker.wait()
+    except BaseException as error:  # the last chance to say it
+        print(f"tmplcore: {worker._what} failed: {type(error).__name__}: {error}", file=sys.stderr)
