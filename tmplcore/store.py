@@ -235,7 +235,8 @@ def _moved(frame: Frame, store: VariableStore, *, base: bool = False) -> Frame:
     around = frame.around
     parked = {key: value for key, value in around.parked.items() if key() is not None}
     parked[ref(frame.store)] = (frame.scope, frame.prefix, frame.opened, frame.outer, around.creators)
-    scope, prefix, opened, outer, creators = parked.pop(ref(store), None) or _root(store)
+    there = parked.pop(ref(store)) if ref(store) in parked else _root(store)
+    scope, prefix, opened, outer, creators = there
     return Frame(store, scope, prefix, opened, outer, Around(creators, around.journal, parked, base))
 
 
