@@ -168,7 +168,10 @@ def main(directory: Path, seconds: float, seed: int) -> int:
 
 
 def _writer(descriptor: int) -> Callable[[str], None]:
-    return lambda line: None if os.write(descriptor, f"{line}\n".encode()) else None
+    def say(line: str) -> None:
+        os.write(descriptor, f"{line}\n".encode())  # in one piece: lines of several processes do not mix
+
+    return say
 
 
 if __name__ == "__main__":
