@@ -6,10 +6,10 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+
 from tmpl_hdf5.native import structure
 from tmpl_hdf5.native.format import NativeFormat
 from tmpl_hdf5.native.index import HEADER_SIZE, Index
-
 from tmplcore.checkpoint.format import Metadata, WriteOptions
 from tmplcore.errors import CheckpointError, DamagedError, UnreadableError
 
@@ -130,7 +130,7 @@ def test_an_edited_structure_is_refused_but_can_be_salvaged(tmp_path):
     variables = small(path)
     with h5py.File(path, "r+") as file:
         file["new"] = np.ones(3)
-    with pytest.raises(DamagedError, match="--format hdf5|structure|bytes") as caught:
+    with pytest.raises(DamagedError, match=r"structure|bytes") as caught:
         FORMAT.open(path)
     assert "hdf5" in caught.value.hint
     with FORMAT.open_damaged(path) as reader:
