@@ -156,7 +156,7 @@ def _claimed(frame: Frame, name: str) -> str:
 
 def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[[], Any]:
     """Return the function, to be called in a name scope; an initializer of ours does not look at that."""
-    if isinstance(function, InitialCall) and function.initializer.__class__.__module__ == "tmplcore.initializers":
+    if isinstance(function, InitialCall) and type(function.initializer).__module__.startswith("tmplcore.initializers."):
         return function
 
     def call() -> Any:
