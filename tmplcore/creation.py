@@ -96,8 +96,8 @@ def _create(
         dims: tuple[int, ...] | None = None
         if isinstance(initial_value, InitialCall) and initial_value.shape is not None:
             dims = initial_value.shape
-        elif isinstance(fixed, tuple) and fixed.is_fully_defined():
-            dims = tuple(int(size) for size in fixed)
+        elif fixed is not None and fixed.is_fully_defined():
+            dims = tuple(size for size in fixed.as_list() if size is not None)
         source = initial_value
         if callable(initial_value):
             store.names.place(f"{op_name}/", _BESIDE_CALL, frame.around.journal)
