@@ -28,7 +28,7 @@ def main():
         g2p, xp = model.build()
         if arguments.checkpoint:
             tmplcore.checkpoint.restore(arguments.checkpoint, store)
-        elif not store["global_step"].numpy():
+        elif not any(variable.op.name == "global_step" and variable.numpy() for variable in store.variables):
             parser.error("the working file has no trained variables yet; run: tmplctl restore latest")
         _, phonemes = g2p(xp.asarray(letters, dtype=xp.int32))
     for word, ids in zip(arguments.words, phonemes, strict=True):

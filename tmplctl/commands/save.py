@@ -64,7 +64,7 @@ def command(
     the initial values. Values that are not finite are refused (exit code 1).
     """
     from tmplcore.checkpoint import CheckpointInfo
-    from tmplcore.checkpoint.files import select
+    from tmplcore.checkpoint.files import sources
     from tmplcore.checkpoint.patterns import Selection
     from tmplcore.checkpoint.state import state_of
     from tmplcore.checkpoint.tags import check_tag
@@ -87,10 +87,10 @@ def command(
             )
         recorded = {**given.metrics, **numbers}
         if dry_run:
-            slots = select(state_of(given.value).slots, Selection(**how))
-            nbytes = sum(slot.source().nbytes for slot in slots.values())
+            values = sources(state_of(given.value), Selection(**how))
+            nbytes = sum(value.nbytes for value in values.values())
             info = CheckpointInfo(
-                chosen, manager.path(chosen), time.time(), len(slots), nbytes, tuple(tags or ()), recorded
+                chosen, manager.path(chosen), time.time(), len(values), nbytes, tuple(tags or ()), recorded
             )
             return Saved(session, info, given, dry_run=True)
         with Bar(session.output, "saving", given.nbytes) as bar:
