@@ -118,8 +118,8 @@ def build():
 
 def other_names():
     with variable_scope("net"):
-        get_variable("weights", [4, 3])
-        get_variable("biases", [3])
+        get_variable("kernel", [4, 3])
+        get_variable("bias", [3])
 
 
 def prints():
