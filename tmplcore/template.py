@@ -105,10 +105,10 @@ class Template:
         finally:
             self._calling = None
         self._called = True
-        CURRENT.set(current_frame().with_journal(before.journal))
-        if before.journal is not None:
+        CURRENT.set(current_frame().with_journal(before.around.journal))
+        if before.around.journal is not None:
             journal.append(self._forget)
-            before.journal.extend(journal)
+            before.around.journal.extend(journal)
         return result
 
     def _forget(self) -> None:
