@@ -11,11 +11,11 @@ from weakref import ref
 
 from tmplcore.backend import Backend, Cell
 from tmplcore.collections import Collections
-from tmplcore.errors import InvalidTypeError, NestingError
-from tmplcore.frame import CURRENT, Frame, Parked
+from tmplcore.errors import InvalidNameError, InvalidTypeError, NestingError
+from tmplcore.frame import CURRENT, Around, Frame, Parked
 from tmplcore.journal import Journal
-from tmplcore.naming import OpNames
-from tmplcore.numbering import Opened
+from tmplcore.naming import OpNames, check_name
+from tmplcore.numbering import NOTHING
 from tmplcore.scope import VariableScope
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ __all__ = ["VariableStore", "current_frame", "get_default_store", "reset_default
 
 def _journal() -> Journal | None:
     frame = CURRENT.get(None)
-    return None if frame is None else frame.journal
+    return None if frame is None else frame.around.journal
 
 
 @final
@@ -76,6 +76,7 @@ class VariableStore:
         self.find_or_create = find_or_create
         self.lock = threading.RLock()
         self.names = OpNames()
+        self._invalid_names = OpNames()
         self.collections = Collections(_journal)
         self.by_key: dict[str, Any] = {}
         self.partitioned: dict[str, PartitionedVariable] = {}
@@ -112,7 +113,9 @@ class VariableStore:
         """Tell plugins that listen of a new variable."""
         from tmplcore.plugins import default_registry
 
-        default_registry().hook.tmplcore_variable_created(variable=variable)
+        hook = default_registry().hook.tmplcore_variable_created
+        if hook.get_hookimpls():
+            hook(variable=variable)
 
     # -- being the default -----------------------------------------------------------------------------------------
 
@@ -133,7 +136,7 @@ class VariableStore:
                     "Nesting violated for default stack of stores: another store was entered and not left",
                     hint="leave stores in the opposite order of entering them",
                 )
-            CURRENT.set(_moved(inner, outer.store, base=outer.base))
+            CURRENT.set(_moved(inner, outer.store, base=outer.around.base))
 
     # -- TensorFlow's graph methods --------------------------------------------------------------------------------
 
@@ -145,9 +148,13 @@ class VariableStore:
             mark_as_used: Whether to take it; False only looks.
         """
         prefix = self._prefix()
-        if mark_as_used:
-            return self.names.claim(prefix + name, _journal())
-        return self.names.peek(prefix + name)
+        try:
+            check_name(name, prefix)
+        except InvalidNameError:  # TensorFlow does not mind here; it clashes with nothing that has a valid name
+            names = self._invalid_names
+        else:
+            names = self.names
+        return names.claim(name, prefix, _journal()) if mark_as_used else names.peek(name, prefix)
 
     def get_name_scope(self) -> str:
         """Return the current name scope without its trailing slash."""
@@ -187,7 +194,7 @@ class VariableStore:
         frame = current_frame()
         if frame.store is self:
             return frame.prefix
-        parked = frame.parked.get(ref(self))
+        parked = frame.around.parked.get(ref(self))
         return "" if parked is None else parked[1]
 
     # -- other values for the same variables -----------------------------------------------------------------------
@@ -226,20 +233,22 @@ def _load_backend(name: str) -> Backend:
     return backend
 
 
-def _root_state(store: VariableStore) -> Parked:
-    return VariableScope(reuse=False, custom_getter=store.custom_getter), "", Opened(), ()
-
-
-def _root(store: VariableStore, base: bool) -> Frame:
-    return Frame(store, *_root_state(store), None, {}, base)
+def _root(store: VariableStore) -> Parked:
+    return VariableScope(reuse=False, custom_getter=store.custom_getter), "", NOTHING, None, ()
 
 
 def _moved(frame: Frame, store: VariableStore, *, base: bool = False) -> Frame:
     """Return the frame of this context in another store, and remember where it was in the present one."""
-    parked = {key: value for key, value in frame.parked.items() if key() is not None}
-    parked[ref(frame.store)] = (frame.scope, frame.prefix, frame.opened, frame.creators)
-    there = parked.pop(ref(store), None) or _root_state(store)
-    return Frame(store, *there, frame.journal, parked, base)
+    around = frame.around
+    parked = {key: value for key, value in around.parked.items() if key() is not None}
+    parked[ref(frame.store)] = (frame.scope, frame.prefix, frame.opened, frame.outer, around.creators)
+    there = parked.pop(ref(store)) if ref(store) in parked else _root(store)
+    scope, prefix, opened, outer, creators = there
+    return Frame(store, scope, prefix, opened, outer, Around(creators, around.journal, parked, base))
+
+
+def _base_frame(store: VariableStore) -> Frame:
+    return Frame(store, *_root(store)[:4], Around(base=True))
 
 
 @final
@@ -269,7 +278,7 @@ def current_frame() -> Frame:
     """Return where the current context is; at first that is the root of the default store."""
     frame = CURRENT.get(None)
     if frame is None:
-        frame = _root(_DEFAULT.store(), base=True)
+        frame = _base_frame(_DEFAULT.store())
         CURRENT.set(frame)
     return frame
 
@@ -288,9 +297,9 @@ def reset_default_store() -> None:
     Raises:
         AssertionError: A store is entered (`with store.as_default()`). TensorFlow raises this error too.
     """
-    if not current_frame().base:
+    if not current_frame().around.base:
         raise AssertionError(
             "Do not use reset_default_graph() to clear nested graphs. If you need a cleared graph, exit the nesting "
             "and create a new graph."
         )
-    CURRENT.set(_root(_DEFAULT.reset(), base=True))
+    CURRENT.set(_base_frame(_DEFAULT.reset()))
