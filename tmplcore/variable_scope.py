@@ -167,6 +167,8 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         else:
             raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {target!r}")
         prefix = self._opened_prefix(frame, wanted)
+        if self._auxiliary and not wanted and self._name_or_scope is None:
+            prefix = ""  # an empty default name opens the empty name scope, which is the root
         if self._default_name is not None and self._name_or_scope is None:
             self._numbered = target
         name = around._prefix + target

@@ -15,7 +15,7 @@ def reuse(tf: Any, word: str) -> Any:
 
 
 def dtype(tf: Any, word: str) -> Any:
-    return {"numpy": np.float64, "word": "float16"}.get(word) or tf.as_dtype(word)
+    return tf.as_dtype(word)
 
 
 def shape(tf: Any, value: Any) -> Any:
