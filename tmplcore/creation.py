@@ -55,7 +55,7 @@ def check_modes(name: str | None, synchronization: Any, aggregation: Any) -> Non
 def create(**arguments: Any) -> Any:
     """Make a variable through the creators in force, innermost first."""
     creator: Callable[..., Any] = _create
-    for wrapped in current_frame().creators:
+    for wrapped in current_frame().around.creators:
         creator = partial(wrapped, creator)
     return creator(**arguments)
 
@@ -100,7 +100,7 @@ def _create(
         )
         source = initial_value
         if callable(initial_value):
-            store.names.place(op_name, _BESIDE_CALL, frame.journal)
+            store.names.place(f"{op_name}/", _BESIDE_CALL, frame.around.journal)
             checked = dims if validate_shape else None
             start = Start(
                 _within(frame, f"{op_name}/Initializer/", initial_value), op_name, store.seed, wanted, checked
@@ -108,7 +108,7 @@ def _create(
             if wanted is None or dims is None:
                 source = start.constant()
         else:
-            store.names.place(op_name, _BESIDE_CONSTANT, frame.journal)
+            store.names.place(f"{op_name}/", _BESIDE_CONSTANT, frame.around.journal)
             source = as_constant(initial_value, wanted)
         if isinstance(source, Constant):
             wanted = source.dtype
@@ -131,7 +131,7 @@ def _create(
             caching_device=caching_device,
             origin=caller(),
         )
-        store.add(variable, frame.journal)
+        store.add(variable, frame.around.journal)
         keys = dict.fromkeys((GraphKeys.GLOBAL_VARIABLES,) if collections is None else collections)
         if trainable:
             keys[GraphKeys.TRAINABLE_VARIABLES] = None
@@ -149,7 +149,7 @@ def _claimed(frame: Frame, name: str) -> str:
         if any(variable.spec.name == name for variable in frame.store.variables):
             raise InvalidNameError(f"Duplicate node name in graph: {name!r}", hint="leave the slash at the end out")
     else:
-        name = names.claim(frame.prefix + name, frame.journal)
+        name = names.claim(name, frame.prefix, frame.around.journal)
     names.pin(name)
     return name
 
@@ -161,7 +161,7 @@ def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[
 
     def call() -> Any:
         now = current_frame()
-        CURRENT.set(now.below(prefix))
+        CURRENT.set(now.with_prefix(prefix))
         try:
             return function()
         finally:
@@ -249,15 +249,15 @@ def variable_creator_scope(variable_creator: Callable[..., Any]) -> Iterator[Non
         False
     """
     before = current_frame()
-    creators = (*before.creators, variable_creator)
+    creators = (*before.around.creators, variable_creator)
     CURRENT.set(before.with_creators(creators))
     try:
         yield
     finally:
         now = current_frame()
-        if now.creators is not creators or now.store is not before.store:
+        if now.around.creators is not creators or now.store is not before.store:
             raise NestingError(
                 "Exiting variable_creator_scope without proper nesting.",
                 hint="leave scopes in the opposite order of entering them; `with` does it",
             )
-        CURRENT.set(now.with_creators(before.creators))
+        CURRENT.set(now.with_creators(before.around.creators))

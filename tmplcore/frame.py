@@ -11,70 +11,137 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import ref
 
-from tmplcore.numbering import Opened
+from tmplcore.numbering import NOTHING, Names
 
 if TYPE_CHECKING:
     from tmplcore.journal import Journal
     from tmplcore.scope import VariableScope
     from tmplcore.store import VariableStore
 
-__all__ = ["CURRENT", "Frame"]
+__all__ = ["CURRENT", "Around", "Frame", "Parked"]
 
-Parked = tuple["VariableScope", str, Opened, tuple[Callable[..., Any], ...]]
+Parked = tuple["VariableScope", str, Names, "Frame | None", tuple[Callable[..., Any], ...]]
+"""Where a context was in a store that it has left: scope, prefix, opened, outer, and creators."""
+
+
+@final
+class Around:
+    """What a frame shares with those around it.
+
+    Attributes:
+        creators: The variable creators in force, innermost last.
+        journal: How to undo the template call that is going on, if it is a first one.
+        parked: Where this context was in other stores, to be found again there.
+        base: Whether the store is the default store that nobody entered.
+    """
+
+    __slots__ = ("base", "creators", "journal", "parked")
+
+    def __init__(
+        self,
+        creators: tuple[Callable[..., Any], ...] = (),
+        journal: Journal | None = None,
+        parked: Mapping[ref[VariableStore], Parked] | None = None,
+        base: bool = False,
+    ) -> None:
+        self.creators = creators
+        self.journal = journal
+        self.parked = {} if parked is None else parked
+        self.base = base
 
 
 @final
 class Frame:
-    """What scopes have changed: an immutable value, replaced as a whole.
+    """One open variable scope, seen from inside: an immutable value, replaced as a whole.
 
     Attributes:
         store: The default store.
         scope: The current variable scope.
         prefix: The name scope for ops, with its trailing slash; empty at the root.
-        opened: Which variable scopes were opened, for numbering.
-        creators: The variable creators in force, innermost last.
-        journal: How to undo the template call that is going on, if it is a first one.
-        parked: Where this context was in other stores, to be found again there.
-        base: Whether `store` is the default store that nobody entered.
+        opened: The variable scopes that were opened below the current one.
+        outer: What will hold when the current scope closes; None at a store's root.
+        around: What does not change with scopes.
     """
 
-    __slots__ = ("base", "creators", "journal", "opened", "parked", "prefix", "scope", "store")
+    __slots__ = ("around", "opened", "outer", "prefix", "scope", "store")
 
     def __init__(
         self,
         store: VariableStore,
         scope: VariableScope,
         prefix: str,
-        opened: Opened,
-        creators: tuple[Callable[..., Any], ...],
-        journal: Journal | None,
-        parked: Mapping[ref[VariableStore], Parked],
-        base: bool,
+        opened: Names,
+        outer: Frame | None,
+        around: Around,
     ) -> None:
         self.store = store
         self.scope = scope
         self.prefix = prefix
         self.opened = opened
-        self.creators = creators
-        self.journal = journal
-        self.parked = parked
-        self.base = base
+        self.outer = outer
+        self.around = around
 
-    def at(self, scope: VariableScope, prefix: str, opened: Opened) -> Frame:
-        """Return this frame in another variable scope."""
-        return Frame(self.store, scope, prefix, opened, self.creators, self.journal, self.parked, self.base)
-
-    def below(self, prefix: str) -> Frame:
+    def with_prefix(self, prefix: str) -> Frame:
         """Return this frame in another name scope."""
-        return Frame(self.store, self.scope, prefix, self.opened, self.creators, self.journal, self.parked, self.base)
+        return Frame(self.store, self.scope, prefix, self.opened, self.outer, self.around)
+
+    def with_opened(self, opened: Names) -> Frame:
+        """Return this frame with other names opened below its scope."""
+        return Frame(self.store, self.scope, self.prefix, opened, self.outer, self.around)
+
+    def with_outer(self, outer: Frame) -> Frame:
+        """Return this frame inside another one."""
+        return Frame(self.store, self.scope, self.prefix, self.opened, outer, self.around)
+
+    def with_around(self, around: Around) -> Frame:
+        """Return this frame in other surroundings."""
+        return Frame(self.store, self.scope, self.prefix, self.opened, self.outer, around)
 
     def with_creators(self, creators: tuple[Callable[..., Any], ...]) -> Frame:
         """Return this frame with other variable creators."""
-        return Frame(self.store, self.scope, self.prefix, self.opened, creators, self.journal, self.parked, self.base)
+        around = self.around
+        return self.with_around(Around(creators, around.journal, around.parked, around.base))
 
     def with_journal(self, journal: Journal | None) -> Frame:
         """Return this frame with another journal."""
-        return Frame(self.store, self.scope, self.prefix, self.opened, self.creators, journal, self.parked, self.base)
+        around = self.around
+        return self.with_around(Around(around.creators, journal, around.parked, around.base))
+
+    def closed(self) -> Frame:
+        """Return what holds when the current scope has closed."""
+        outer = self.outer
+        assert outer is not None
+        return outer if outer.around is self.around else outer.with_around(self.around)
+
+    def jumped(self, name: str) -> tuple[Frame, Names]:
+        """Note that the scope with the absolute name `name` is opened from here, wherever it is.
+
+        Returns:
+            This frame after that, and what was opened below the scope so far.
+        """
+        home = self
+        passed: list[Frame] = []  # scopes inside `home`, innermost first, that are not around `name`
+        while not name.startswith(home.scope._prefix):
+            assert home.outer is not None, "the root's prefix begins every name"
+            passed.append(home)
+            home = home.outer
+        rest = name[len(home.scope._prefix) :]
+        entry = home.opened.find(rest)
+        known = entry is not None and entry.opened
+        below = home.opened if not name else NOTHING if entry is None else entry.below
+        if known and not passed:  # the usual case
+            return self, below
+        prefix = f"{name}/" if name else ""
+        for frame in reversed(passed):
+            if frame.scope._prefix.startswith(prefix):
+                inner = frame.scope._prefix[len(prefix) : -1]
+                below = below.grafted(inner, frame.opened) if inner else frame.opened
+        if known:
+            return self, below
+        marked = home.with_opened(home.opened.marked(rest))
+        for frame in reversed(passed):
+            marked = frame.with_outer(marked)
+        return marked, below
 
 
 CURRENT: Final[ContextVar[Frame]] = ContextVar("tmplcore.frame")

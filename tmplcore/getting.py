@@ -240,11 +240,11 @@ def _get_variable(
     if not frame.prefix:
         return _through(custom_getter, frame.store, arguments)
     # Getters run, and variables are named, outside all name scopes.
-    CURRENT.set(frame.below(""))
+    CURRENT.set(frame.with_prefix(""))
     try:
         return _through(custom_getter, frame.store, arguments)
     finally:
-        CURRENT.set(current_frame().below(frame.prefix))
+        CURRENT.set(current_frame().with_prefix(frame.prefix))
 
 
 def _through(custom_getter: Any, store: VariableStore, arguments: dict[str, Any]) -> Any:
@@ -341,7 +341,7 @@ def create_shared(
         given_dtype = initial_value.dtype
         given_shape = None if initial_value.shape is None else as_shape(initial_value.shape)
     frame = current_frame()
-    journal = frame.journal
+    journal = frame.around.journal
     if regularizer is None:
         return _made(store, name, initial_value, given_dtype, given_shape, arguments, journal)
     attempt = Journal()
@@ -381,7 +381,7 @@ def _regularized(store: VariableStore, variable: Any, regularizer: Any, journal:
     """Record what the regularizer says about a new variable, unless that is nothing."""
     full_name = variable.name.rpartition(":")[0]
     now = current_frame()
-    CURRENT.set(now.below(f"{full_name}/Regularizer/"))
+    CURRENT.set(now.with_prefix(f"{full_name}/Regularizer/"))
     try:
         loss = regularizer(variable)
     finally:

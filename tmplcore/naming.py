@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from typing import Final
+from typing import Any, Final
 
 from tmplcore.errors import InvalidNameError
 from tmplcore.journal import Journal
 
 __all__ = ["OpNames", "check_name"]
 
-_is_root_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*").fullmatch)
-_is_inner_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9_.\\/>-]*").fullmatch)
+is_root_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*").fullmatch)
+is_inner_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9_.\\/>-]*").fullmatch)
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
@@ -40,12 +39,12 @@ def check_name(name: str, prefix: str = "") -> None:
         tmplcore.errors.InvalidNameError: '_hidden' is not a valid root scope name
     """
     if prefix:
-        if _is_inner_name(name) is None:
+        if is_inner_name(name) is None:
             raise InvalidNameError(
                 f"{name!r} is not a valid scope name",
                 hint="letters, digits and _ . \\ - / > are allowed",
             )
-    elif _is_root_name(name) is None:
+    elif is_root_name(name) is None:
         raise InvalidNameError(
             f"{name!r} is not a valid root scope name",
             hint="begin with a letter, a digit or '.', then letters, digits and _ . \\ - / >",
@@ -66,66 +65,113 @@ class OpNames:
         ['a', 'a_1', 'A_2', 'a_1_1', 'a_3']
     """
 
-    __slots__ = ("_closed", "_directories", "_lock", "_pinned")
+    __slots__ = ("_closed", "_closings", "_directories", "_lock", "_pinned")
 
     def __init__(self) -> None:
+        # By directory (lower case, with its trailing slash), by name (lower case): the next suffix.
         self._directories: dict[str, Mapping[str, int]] = {"": {}}
-        self._closed: OrderedDict[str, None] = OrderedDict()
+        self._closed: dict[str, int] = {}
+        self._closings = 0
         self._pinned: set[str] = {""}
         self._lock = threading.RLock()
 
-    def claim(self, name: str, journal: Journal | None = None) -> str:
-        """Take `name`, or the first free one of `name_1`, `name_2`, …, and return it.
+    def open(self, name: str, prefix: str, journal: Journal | None) -> str:
+        """Take the name of a new name scope, and return it in full with its trailing slash.
 
         Args:
-            name: The full name that is wanted.
+            name: The name that is wanted. With a slash at its end it is the absolute name of a scope that is opened
+                again, and returned as it is.
+            prefix: The name scope around it, with its trailing slash; empty for the root.
+            journal: Learns how to give the name back.
+
+        Raises:
+            InvalidNameError: The name has characters that it may not have.
+        """
+        if journal is None:
+            # The usual case: a name that was taken before and whose next number is free. It takes no lock. Should two
+            # threads be given one number here, they share a name scope; a variable's name the store makes unique.
+            try:
+                key = name.lower()
+                names: Any = self._directories[prefix.lower()]
+                number = names[key]
+                numbered = f"{key}_{number}"
+                if numbered not in names and (is_inner_name if prefix else is_root_name)(name) is not None:
+                    names[key] = number + 1
+                    return f"{prefix}{name}_{number}/"
+            except (KeyError, TypeError):
+                pass
+        check_name(name, prefix)
+        if name[-1] == "/":
+            with self._lock:
+                self._closed.pop(name.lower(), None)
+            return name
+        return self.claim(name, prefix, journal) + "/"
+
+    def claim(self, name: str, prefix: str = "", journal: Journal | None = None) -> str:
+        """Take a name, or the first free one of `name_1`, `name_2`, …, and return it in full.
+
+        Args:
+            name: The name that is wanted, below the prefix.
+            prefix: A name scope with its trailing slash; empty for the root.
             journal: Learns how to give the name back.
         """
-        directory, slash, leaf = name.rpartition("/")
-        place = directory.lower()
-        key = leaf.lower()
+        if "/" in name:
+            above, _, name = name.rpartition("/")
+            prefix = f"{prefix}{above}/"
+        place = prefix.lower()
+        key = name.lower()
         with self._lock:
-            names = self._writable(place)
-            if not self._taken(names, key):
+            names = self._directories.get(place)
+            if type(names) is not dict:
+                names = self._directories[place] = dict(names or {})
+            before = names.get(key)
+            if before is None and not _is_numbered(names, key):
                 names[key] = after = 1
-                before = None
-                unique = leaf
             else:
-                before = names.get(key)
-                number = self._free(names, key)
-                names[key] = after = number + 1
-                unique = f"{leaf}_{number}"
+                after = before or 1
+                while f"{key}_{after}" in names:
+                    after += 1
+                name = f"{name}_{after}"
+                after += 1
+                names[key] = after
         if journal is not None:
             journal.append(partial(self._give_back, place, key, before, after))
-        return f"{directory}{slash}{unique}"
+        return prefix + name
 
-    def peek(self, name: str) -> str:
+    def peek(self, name: str, prefix: str = "") -> str:
         """Return what `claim` would, without taking it."""
-        directory, slash, leaf = name.rpartition("/")
-        key = leaf.lower()
+        name = prefix + name
+        place, slash, key = name.lower().rpartition("/")
         with self._lock:
-            names = self._directories.get(directory.lower(), {})
-            unique = f"{leaf}_{self._free(names, key)}" if self._taken(names, key) else leaf
-        return f"{directory}{slash}{unique}"
+            names = self._directories.get(place + slash, {})
+            if key not in names and not _is_numbered(names, key):
+                return name
+            number = names.get(key, 1)
+            while f"{key}_{number}" in names:
+                number += 1
+        return f"{name}_{number}"
 
     def copy(self) -> OpNames:
         """Return an independent registry with the same names taken."""
         other = OpNames()
         with self._lock:
-            other._directories = {key: dict(names) for key, names in self._directories.items()}
+            other._directories = {
+                place: dict(names) if type(names) is dict else names for place, names in self._directories.items()
+            }
             other._closed = self._closed.copy()
+            other._closings = self._closings
             other._pinned = set(self._pinned)
         return other
 
     def pin(self, name: str) -> None:
         """Never forget the numbering in the directory of `name`: a variable is named there."""
-        self._pinned.add(name.lower().rpartition("/")[0])
+        self._pinned.add(name[: name.rfind("/") + 1].lower())
 
     def place(self, directory: str, ops: Mapping[str, int], journal: Journal | None = None) -> None:
         """Put the ops that a new variable brings along into its directory, all at once.
 
         Args:
-            directory: The variable's op name, or a name scope below it.
+            directory: A prefix with its trailing slash: the variable's name, or a name scope below it.
             ops: Lower-case names, each with its next suffix. A read-only mapping is shared until something else is
                 named in the directory, so that a constant one costs a single entry per variable.
             journal: Learns how to take them out again.
@@ -139,57 +185,41 @@ class OpNames:
 
     def leave(self, prefix: str) -> None:
         """Note that the name scope `prefix` (with its trailing slash) has closed."""
-        key = prefix[:-1].lower()
-        if key in self._directories:
-            with self._lock:
-                self._closed[key] = None
-                self._closed.move_to_end(key)
-                if len(self._closed) > FORGET_AFTER:
-                    oldest, _ = self._closed.popitem(last=False)
-                    if oldest not in self._pinned:
-                        self._directories.pop(oldest, None)
+        key = prefix.lower()
+        if key in self._directories:  # else nothing was named in it
+            self._closings = now = self._closings + 1
+            self._closed[key] = now
+            if len(self._closed) > 2 * FORGET_AFTER:
+                self._forget(now - FORGET_AFTER)
 
-    def enter(self, prefix: str) -> None:
-        """Note that the name scope `prefix`, which was opened before, is open again."""
+    def _forget(self, before: int) -> None:
         with self._lock:
-            self._closed.pop(prefix[:-1].lower(), None)
+            for key in [key for key, closing in self._closed.items() if closing <= before]:
+                del self._closed[key]
+                if key not in self._pinned:
+                    self._directories.pop(key, None)
 
-    def _writable(self, directory: str) -> dict[str, int]:
-        names = self._directories.get(directory)
-        if type(names) is dict:
-            return names
-        mine = self._directories[directory] = dict(names or {})
-        return mine
-
-    @staticmethod
-    def _taken(names: Mapping[str, int], leaf: str) -> bool:
-        if leaf in names:
-            return True
-        base, underscore, suffix = leaf.rpartition("_")
-        if not underscore or not suffix.isdecimal() or suffix[0] == "0":
-            return False
-        return names.get(base, 1) > int(suffix)
-
-    @classmethod
-    def _free(cls, names: Mapping[str, int], key: str) -> int:
-        number = names.get(key, 1)
-        while cls._taken(names, f"{key}_{number}"):
-            number += 1
-        return number
-
-    def _give_back(self, directory: str, key: str, before: int | None, after: int) -> None:
+    def _give_back(self, place: str, key: str, before: int | None, after: int) -> None:
         with self._lock:
-            names = self._writable(directory)
-            if names.get(key) != after:
+            names = self._directories.get(place)
+            if type(names) is not dict or names.get(key) != after:
                 return  # somebody else has numbered on from here: their names stay unique
             if before is None:
                 del names[key]
             else:
                 names[key] = before
 
-    def _put_back(self, directory: str, names: Mapping[str, int] | None) -> None:
+    def _put_back(self, place: str, names: Mapping[str, int] | None) -> None:
         with self._lock:
             if names is None:
-                self._directories.pop(directory, None)
+                self._directories.pop(place, None)
             else:
-                self._directories[directory] = names
+                self._directories[place] = names
+
+
+def _is_numbered(names: Mapping[str, int], key: str) -> bool:
+    """Tell whether a name was given out because the name without its number was taken."""
+    base, underscore, suffix = key.rpartition("_")
+    if not underscore or not suffix.isdecimal() or suffix[0] == "0":
+        return False
+    return names.get(base, 1) > int(suffix)

@@ -9,31 +9,7 @@ from __future__ import annotations
 from math import isqrt
 from typing import Final, final
 
-__all__ = ["Opened"]
-
-
-@final
-class _Names:
-    """An immutable mapping from a path component to what was opened there, cheap to extend by one entry.
-
-    It is a large dict and a small recent one; only the small one is copied. When that has grown to the square root of
-    the whole, the two are joined.
-    """
-
-    __slots__ = ("_base", "_recent")
-
-    def __init__(self, base: dict[str, _Entry], recent: dict[str, _Entry]) -> None:
-        self._base = base
-        self._recent = recent
-
-    def get(self, name: str) -> _Entry | None:
-        return self._recent.get(name) or self._base.get(name)
-
-    def put(self, name: str, entry: _Entry) -> _Names:
-        recent = {**self._recent, name: entry}
-        if len(recent) <= max(16, isqrt(len(self._base))):
-            return _Names(self._base, recent)
-        return _Names({**self._base, **recent}, {})
+__all__ = ["NOTHING", "ONCE", "Names"]
 
 
 @final
@@ -42,133 +18,114 @@ class _Entry:
 
     __slots__ = ("below", "opened", "suffix")
 
-    def __init__(self, opened: bool, suffix: int, below: _Names) -> None:
+    def __init__(self, opened: bool, suffix: int, below: Names) -> None:
         self.opened = opened
         self.suffix = suffix
         self.below = below
 
 
-_NOTHING: Final = _Names({}, {})
-_OPENED_ONCE: Final = _Entry(opened=True, suffix=1, below=_NOTHING)
-
-
 @final
-class Opened:
-    """What was opened, seen from the scope `prefix`: the names below it, and, outwards, everything else.
+class Names:
+    """What was opened below one scope: an immutable tree, cheap to extend by one name.
+
+    A node is a large dict and a small recent one; only the small one is copied. When that has grown to the square root
+    of the whole, the two are joined.
 
     Example:
-        >>> root = Opened()
-        >>> name, root = root.number("dense"); name
-        'dense'
-        >>> root, inside = root.open("model")
-        >>> name, inside = inside.number("dense"); name
-        'dense'
-        >>> root.number("dense")[0], root.open("model")[1].number("dense")[0]
-        ('dense_1', 'dense')
+        >>> names = NOTHING.marked("dense")
+        >>> name = names.numbered("dense"); name
+        'dense_1'
+        >>> names = names.marked(name); names.numbered("dense"), names.numbered("conv")
+        ('dense_2', 'conv')
+        >>> names.marked("block/dense").below("block").numbered("dense")
+        'dense_1'
     """
 
-    __slots__ = ("_names", "outer", "prefix")
+    __slots__ = ("_base", "_recent")
 
-    def __init__(self, prefix: str = "", names: _Names = _NOTHING, outer: Opened | None = None) -> None:
-        self.prefix = prefix
-        self.outer = outer
-        self._names = names
+    def __init__(self, base: dict[str, _Entry], recent: dict[str, _Entry]) -> None:
+        self._base = base
+        self._recent = recent
 
-    def open(self, name: str) -> tuple[Opened, Opened]:
-        """Open `name` below this scope.
+    def entry(self, name: str) -> _Entry | None:
+        """Return what is known about one component; `ONCE` where it was opened and nothing more."""
+        return self._recent.get(name) or self._base.get(name)
 
-        Returns:
-            What holds once it has closed again (it was opened, nothing below it was), and what holds inside it.
-        """
-        entry = self._names.get(name)
-        if entry is not None and entry.opened and entry.below is _NOTHING:
-            return self, Opened(f"{self.prefix}{name}/", _NOTHING, self)
-        path = name.split("/")
-        below = _below(self._names, path)
-        outside = Opened(self.prefix, _marked(self._names, path, _NOTHING), self.outer)
-        return outside, Opened(f"{self.prefix}{name}/", below, outside)
+    def find(self, name: str) -> _Entry | None:
+        """Return what is known about `name`, which may be a path."""
+        if "/" not in name:
+            return self._recent.get(name) or self._base.get(name)
+        names = self
+        entry = None
+        for component in name.split("/"):
+            entry = names._recent.get(component) or names._base.get(component)
+            if entry is None:
+                return None
+            names = entry.below
+        return entry
 
-    def clear_nameless(self) -> Opened:
-        """Return what holds when the scope with the empty name, which shares this scope's names, has closed."""
-        return Opened(self.prefix, _marked(self._names, [""], _NOTHING), self.outer)
+    def below(self, name: str) -> Names:
+        """Return what was opened below `name`."""
+        entry = self.find(name)
+        return NOTHING if entry is None else entry.below
 
-    def number(self, name: str) -> tuple[str, Opened]:
-        """Return the first of `name`, `name_1`, … that was not opened, and what holds when its number is spent."""
-        *above, base = name.split("/")
-        names = self._names if not above else _below(self._names, above)
-        entry = names.get(base)
+    def numbered(self, name: str) -> str:
+        """Return the first of `name`, `name_1`, … that was not opened."""
+        above, slash, base = name.rpartition("/")
+        names = self.below(above) if slash else self
+        entry = names.entry(base)
         if entry is None or not entry.opened:
-            return name, self
+            return name
         suffix = entry.suffix
-        while (other := names.get(f"{base}_{suffix}")) is not None and other.opened:
+        while (other := names.entry(f"{base}_{suffix}")) is not None and other.opened:
             suffix += 1
-        after = _Entry(opened=True, suffix=suffix + 1, below=entry.below)
-        return f"{name}_{suffix}", Opened(self.prefix, _replaced(self._names, [*above, base], after), self.outer)
+        return f"{name}_{suffix}"
 
-    def jump(self, name: str) -> tuple[Opened, Opened]:
-        """Open the scope with the absolute name `name`, wherever it is.
+    def marked(self, name: str, *, wanted: str | None = None) -> Names:
+        """Return what holds when `name` has been opened; what was opened below it stays.
 
-        Returns:
-            What holds after the jump, and what holds inside it.
+        Args:
+            name: The name, which may be a path.
+            wanted: The name without its number, if it was numbered; the next search begins after it.
         """
-        home = self
-        passed: list[Opened] = []  # scopes inside `home`, innermost first, that are not around `name`
-        while not name.startswith(home.prefix):
-            assert home.outer is not None, "the root's prefix begins every name"
-            passed.append(home)
-            home = home.outer
-        path = name[len(home.prefix) :].split("/")
-        below = _below(home._names, path) if name else home._names
-        if not passed and _is_opened(home._names, path):
-            return self, Opened(f"{name}/" if name else "", below, self)
-        prefix = f"{name}/" if name else ""
-        for scope in reversed(passed):
-            if scope.prefix.startswith(prefix):
-                inner = scope.prefix[len(prefix) : -1]
-                below = _grafted(below, inner.split("/"), scope._names) if inner else scope._names
-        outside = Opened(home.prefix, _marked(home._names, path, None), home.outer)
-        for scope in reversed(passed):
-            outside = Opened(scope.prefix, scope._names, outside)
-        return outside, Opened(prefix, below, outside)
+        path = name.split("/")
+        names = self._put(path, opened=True)
+        if wanted is not None and wanted != name:
+            suffix = int(name[len(wanted) + 1 :]) + 1
+            names = names._put(wanted.split("/"), suffix=suffix)
+        return names
+
+    def cleared(self, name: str) -> Names:
+        """Return what holds when the scope `name` has closed: what was opened below it is forgotten."""
+        entry = self.find(name)
+        if entry is None or entry.below is NOTHING:
+            return self
+        return self._put(name.split("/"), below=NOTHING)
+
+    def grafted(self, name: str, below: Names) -> Names:
+        """Return this with what was opened below `name` replaced."""
+        return self._put(name.split("/"), below=below)
+
+    def _put(
+        self, path: list[str], *, opened: bool = False, suffix: int | None = None, below: Names | None = None
+    ) -> Names:
+        first, *rest = path
+        entry = self.entry(first) or _UNOPENED
+        if rest:
+            entry = _Entry(
+                entry.opened, entry.suffix, entry.below._put(rest, opened=opened, suffix=suffix, below=below)
+            )
+        else:
+            opened = opened or entry.opened
+            suffix = entry.suffix if suffix is None else suffix
+            below = entry.below if below is None else below
+            entry = ONCE if opened and suffix == 1 and below is NOTHING else _Entry(opened, suffix, below)
+        recent = {**self._recent, first: entry}
+        if len(recent) <= max(16, isqrt(len(self._base))):
+            return Names(self._base, recent)
+        return Names({**self._base, **recent}, {})
 
 
-def _is_opened(names: _Names, path: list[str]) -> bool:
-    *above, last = path
-    entry = _below(names, above).get(last)
-    return entry is not None and entry.opened
-
-
-def _below(names: _Names, path: list[str]) -> _Names:
-    for component in path:
-        entry = names.get(component)
-        if entry is None:
-            return _NOTHING
-        names = entry.below
-    return names
-
-
-def _replaced(names: _Names, path: list[str], entry: _Entry) -> _Names:
-    first, *rest = path
-    if not rest:
-        return names.put(first, entry)
-    here = names.get(first) or _Entry(opened=False, suffix=1, below=_NOTHING)
-    return names.put(first, _Entry(here.opened, here.suffix, _replaced(here.below, rest, entry)))
-
-
-def _marked(names: _Names, path: list[str], below: _Names | None) -> _Names:
-    """Note that `path` was opened; what is below it is replaced unless `below` is None."""
-    *above, last = path
-    here = _below(names, above).get(last)
-    if here is None:
-        entry = _OPENED_ONCE if below is None else _Entry(opened=True, suffix=1, below=below)
-    else:
-        entry = _Entry(opened=True, suffix=here.suffix, below=here.below if below is None else below)
-    return _replaced(names, path, entry)
-
-
-def _grafted(names: _Names, path: list[str], below: _Names) -> _Names:
-    """Replace what is below `path`."""
-    *above, last = path
-    here = _below(names, above).get(last)
-    entry = _Entry(here is not None and here.opened, 1 if here is None else here.suffix, below)
-    return _replaced(names, path, entry)
+NOTHING: Final = Names({}, {})
+_UNOPENED: Final = _Entry(opened=False, suffix=1, below=NOTHING)
+ONCE: Final = _Entry(opened=True, suffix=1, below=NOTHING)

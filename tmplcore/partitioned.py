@@ -148,7 +148,7 @@ class PartitionedVariable(ArrayExpression):
     def as_tensor(self) -> Tensor:
         """Return the whole under an op name of its own: the variable's, made unique."""
         store = self._parts[0].graph
-        name = store.names.claim(self.name, current_frame().journal)
+        name = store.names.claim(self.name, journal=current_frame().around.journal)
         return Tensor(self.value, self.dtype, name, store)
 
     def assign(self, value: Any) -> PartitionedVariable:
@@ -274,7 +274,7 @@ def find_or_create_parts(
         )
     frame = current_frame()
     attempt = Journal()
-    CURRENT.set(frame.with_journal(attempt))
+    CURRENT.set(frame.below("").with_journal(attempt))  # parts are named outside all name scopes
     parts: list[Any] = []
     try:
         for index, (offset, part_sizes) in enumerate(slices(sizes, counts)):
@@ -301,9 +301,9 @@ def find_or_create_parts(
         attempt.rollback()
         raise
     finally:
-        CURRENT.set(current_frame().with_journal(frame.journal))
-        if frame.journal is not None:
-            frame.journal.extend(attempt)
+        CURRENT.set(current_frame().below(frame.prefix).with_journal(frame.around.journal))
+        if frame.around.journal is not None:
+            frame.around.journal.extend(attempt)
     return result
 
 

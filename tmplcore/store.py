@@ -12,10 +12,10 @@ from weakref import ref
 from tmplcore.backend import Backend, Cell
 from tmplcore.collections import Collections
 from tmplcore.errors import InvalidTypeError, NestingError
-from tmplcore.frame import CURRENT, Frame, Parked
+from tmplcore.frame import CURRENT, Around, Frame, Parked
 from tmplcore.journal import Journal
 from tmplcore.naming import OpNames
-from tmplcore.numbering import Opened
+from tmplcore.numbering import NOTHING
 from tmplcore.scope import VariableScope
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ __all__ = ["VariableStore", "current_frame", "get_default_store", "reset_default
 
 def _journal() -> Journal | None:
     frame = CURRENT.get(None)
-    return None if frame is None else frame.journal
+    return None if frame is None else frame.around.journal
 
 
 @final
@@ -133,7 +133,7 @@ class VariableStore:
                     "Nesting violated for default stack of stores: another store was entered and not left",
                     hint="leave stores in the opposite order of entering them",
                 )
-            CURRENT.set(_moved(inner, outer.store, base=outer.base))
+            CURRENT.set(_moved(inner, outer.store, base=outer.around.base))
 
     # -- TensorFlow's graph methods --------------------------------------------------------------------------------
 
@@ -146,8 +146,8 @@ class VariableStore:
         """
         prefix = self._prefix()
         if mark_as_used:
-            return self.names.claim(prefix + name, _journal())
-        return self.names.peek(prefix + name)
+            return self.names.claim(name, prefix, _journal())
+        return self.names.peek(name, prefix)
 
     def get_name_scope(self) -> str:
         """Return the current name scope without its trailing slash."""
@@ -155,7 +155,7 @@ class VariableStore:
 
     def name_scope(self, name: str | None) -> Any:
         """Return a context manager that opens the name scope `name` in this store."""
-        from tmplcore.name_scope import name_scope
+        from tmplcore.name_scoping import name_scope
 
         return name_scope(name)
 
@@ -187,7 +187,7 @@ class VariableStore:
         frame = current_frame()
         if frame.store is self:
             return frame.prefix
-        parked = frame.parked.get(ref(self))
+        parked = frame.around.parked.get(ref(self))
         return "" if parked is None else parked[1]
 
     # -- other values for the same variables -----------------------------------------------------------------------
@@ -226,20 +226,22 @@ def _load_backend(name: str) -> Backend:
     return backend
 
 
-def _root_state(store: VariableStore) -> Parked:
-    return VariableScope(reuse=False, custom_getter=store.custom_getter), "", Opened(), ()
-
-
-def _root(store: VariableStore, base: bool) -> Frame:
-    return Frame(store, *_root_state(store), None, {}, base)
+def _root(store: VariableStore) -> Parked:
+    return VariableScope(reuse=False, custom_getter=store.custom_getter), "", NOTHING, None, ()
 
 
 def _moved(frame: Frame, store: VariableStore, *, base: bool = False) -> Frame:
     """Return the frame of this context in another store, and remember where it was in the present one."""
-    parked = {key: value for key, value in frame.parked.items() if key() is not None}
-    parked[ref(frame.store)] = (frame.scope, frame.prefix, frame.opened, frame.creators)
-    there = parked.pop(ref(store), None) or _root_state(store)
-    return Frame(store, *there, frame.journal, parked, base)
+    around = frame.around
+    parked = {key: value for key, value in around.parked.items() if key() is not None}
+    parked[ref(frame.store)] = (frame.scope, frame.prefix, frame.opened, frame.outer, around.creators)
+    there = parked.pop(ref(store)) if ref(store) in parked else _root(store)
+    scope, prefix, opened, outer, creators = there
+    return Frame(store, scope, prefix, opened, outer, Around(creators, around.journal, parked, base))
+
+
+def _base_frame(store: VariableStore) -> Frame:
+    return Frame(store, *_root(store)[:4], Around(base=True))
 
 
 @final
@@ -269,7 +271,7 @@ def current_frame() -> Frame:
     """Return where the current context is; at first that is the root of the default store."""
     frame = CURRENT.get(None)
     if frame is None:
-        frame = _root(_DEFAULT.store(), base=True)
+        frame = _base_frame(_DEFAULT.store())
         CURRENT.set(frame)
     return frame
 
@@ -288,9 +290,9 @@ def reset_default_store() -> None:
     Raises:
         AssertionError: A store is entered (`with store.as_default()`). TensorFlow raises this error too.
     """
-    if not current_frame().base:
+    if not current_frame().around.base:
         raise AssertionError(
             "Do not use reset_default_graph() to clear nested graphs. If you need a cleared graph, exit the nesting "
             "and create a new graph."
         )
-    CURRENT.set(_root(_DEFAULT.reset(), base=True))
+    CURRENT.set(_base_frame(_DEFAULT.reset()))

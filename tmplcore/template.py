@@ -14,8 +14,8 @@ from tmplcore.journal import Journal
 from tmplcore.modes import AUTO_REUSE
 from tmplcore.origin import caller, describe
 from tmplcore.scope import VariableScope
+from tmplcore.scoping import variable_scope
 from tmplcore.store import current_frame
-from tmplcore.variable_scope import variable_scope
 
 __all__ = ["Template", "make_template"]
 
@@ -105,10 +105,10 @@ class Template:
         finally:
             self._calling = None
         self._called = True
-        CURRENT.set(current_frame().with_journal(before.journal))
-        if before.journal is not None:
+        CURRENT.set(current_frame().with_journal(before.around.journal))
+        if before.around.journal is not None:
             journal.append(self._forget)
-            before.journal.extend(journal)
+            before.around.journal.extend(journal)
         return result
 
     def _forget(self) -> None:

@@ -97,7 +97,7 @@ def _command(name: str, function: Callable[..., Any], examples: Sequence[str]) -
     """Make a command of a function, with examples in its help and the shared options at its end."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT_SETTINGS)
     epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples) if examples else None
-    app.command(name, epilog=epilog, context_settings=CONTEXT_SETTINGS)(function)
+    app.command(name, cls=Command, epilog=epilog, context_settings=CONTEXT_SETTINGS)(function)
     made = get_command(app)
     assert isinstance(made, TyperCommand)
     _share(made)
@@ -127,6 +127,14 @@ def _load(name: str) -> Any:
     )
     _share(group)
     return group
+
+
+class Command(TyperCommand):
+    """A command whose usage line is written as everybody does: `show REF [PATTERN]...`."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the pieces, without braces around what must be given."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
 
 class Group(TyperGroup):

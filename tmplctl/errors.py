@@ -47,6 +47,7 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (errors.UnreadableError, ExitCode.UNREADABLE),
     (errors.ExistsError, ExitCode.EXISTS),
     (errors.LockedError, ExitCode.EXISTS),
+    (errors.ProtectedError, ExitCode.EXISTS),
     (errors.StorageLockedError, ExitCode.EXISTS),
     (errors.RestoreError, ExitCode.NO),
     (errors.SaveError, ExitCode.NO),

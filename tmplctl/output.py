@@ -1,7 +1,7 @@
 """The one place that writes: a command returns a report, and the sink shows it to people or to machines.
 
 People get tables on stdout; `--json` one object, failures included; `--quiet` the ids alone, one a line.
-Warnings, notes, errors and progress go to stderr. rich is imported when there is something to lay out.
+Warnings, notes, errors and progress go to stderr.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TextIO, final
+from typing import Any, ClassVar, TextIO, final
 
 from tmplctl.errors import ExitCode, Failure
+from tmplctl.table import NARROWEST, Cell, Column, fold, layout, paint, width_of
 from tmplctl.text import clean, utf8
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 __all__ = ["Mode", "Output", "Report", "Screen", "json_value"]
 
@@ -91,98 +89,56 @@ def json_value(value: Any) -> Any:
 
 @final
 class Screen:
-    """Where a report is laid out for people; collects text, which the sink then writes at once."""
+    """Where a report is laid out for people; collects text, which the sink then writes at once.
+
+    Args:
+        width: How many columns there are.
+        colour: Whether styles are seen.
+    """
 
     def __init__(self, width: int, *, colour: bool) -> None:
         self.width = width
         self._colour = colour
-        self._parts: list[str] = []
-        self._console: Console | None = None
+        self._lines: list[str] = []
 
-    def line(self, text: str = "", style: str | None = None) -> None:
-        """Add a line as it is, however long."""
-        text = clean(text)
-        if style is None or not self._colour or not text:
-            self._parts.append(text + "\n")
-        else:
-            self.print(self.text(text, style), wrap=False)
+    def line(self, text: str = "", style: str = "") -> None:
+        """Add a line as it is, however long: paths and commands are for copying."""
+        self._lines.append(paint(clean(text), style, colour=self._colour))
 
-    def text(self, text: str, style: str = "") -> Any:
-        """Return text for a cell, in a style."""
-        from rich.text import Text
-
-        return Text(clean(text), style=style)
+    def text(self, text: str, style: str = "", indent: int = 0) -> None:
+        """Add a sentence, broken between words."""
+        for line in fold(clean(text), max(self.width - indent, NARROWEST)):
+            self._lines.append(" " * indent + paint(line, style, colour=self._colour))
 
     def table(
-        self,
-        columns: Sequence[str | tuple[str, str]],
-        rows: Iterable[Sequence[Any]],
-        *,
-        header: bool = True,
-        indent: int = 0,
+        self, columns: Sequence[Column | str], rows: Iterable[Sequence[str | Cell]], *, header: bool = True
     ) -> None:
-        """Add a table. A column is its title, or title and `right`, `fold` or `whole` (never wrapped)."""
-        from rich.padding import Padding
-        from rich.table import Table
+        """Add a table."""
+        titled = [Column(column) if isinstance(column, str) else column for column in columns]
+        self._lines += layout(titled, rows, self.width, header=header, colour=self._colour)
 
-        table = Table(
-            box=None,
-            show_header=header,
-            pad_edge=False,
-            padding=(0, 2, 0, 0),
-            header_style="bold",
-            collapse_padding=True,
-        )
-        for column in columns:
-            title, kind = column if isinstance(column, tuple) else (column, "")
-            table.add_column(
-                title,
-                justify="right" if kind == "right" else "left",
-                overflow="fold",
-                no_wrap=kind in ("right", "whole"),
-                min_width=8 if kind == "fold" else None,
-            )
-        for row in rows:
-            table.add_row(*(self.text(cell) if isinstance(cell, str) else cell for cell in row))
-        self.print(Padding(table, (0, 0, 0, indent)) if indent else table)
+    def named_table(
+        self, names: Sequence[str], columns: Sequence[Column], rows: Sequence[Sequence[str | Cell]]
+    ) -> None:
+        """Add a table of long names: in a column of their own if that fits, else each on a line above its row."""
+        bare = list(layout(columns, rows, 10**6, header=True, colour=False))
+        room = self.width - max(map(width_of, bare)) - 2
+        if max(map(width_of, names), default=0) <= room:
+            self.table([Column("NAME"), *columns], [[name, *row] for name, row in zip(names, rows, strict=True)])
+            return
+        titles, *lines = layout([Column(""), *columns], [["", *row] for row in rows], self.width, colour=self._colour)
+        self._lines.append(titles)
+        for name, line in zip(names, lines, strict=True):
+            self.text(name, "cyan")
+            self._lines.append(line)
 
     def pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Add lines of a label and a value."""
-        pairs = list(pairs)
-        width = max((len(label) for label, _ in pairs), default=0)
-        for label, value in pairs:
-            first, *rest = clean(value).split("\n")
-            self._parts.append(f"{label:<{width}}  {first}".rstrip() + "\n")
-            self._parts += [f"{'':<{width}}  {line}".rstrip() + "\n" for line in rest]
-
-    def print(self, renderable: Any, *, wrap: bool = True) -> None:
-        """Add anything that rich can lay out."""
-        if self._console is None:
-            from rich.console import Console
-
-            self._console = Console(
-                file=open(os.devnull, "w", encoding="utf-8"),  # noqa: PTH123
-                width=self.width,
-                force_terminal=self._colour,
-                no_color=not self._colour,
-                color_system="standard" if self._colour else None,
-                legacy_windows=False,
-                highlight=False,
-                markup=False,
-                emoji=False,
-            )
-        with self._console.capture() as capture:
-            self._console.print(renderable, soft_wrap=not wrap)
-        self._parts.append("".join(line.rstrip(" ") + "\n" for line in capture.get().splitlines()))
+        """Add labels and values, one a line."""
+        self.table(["", Column("", fold=True)], [(Cell(label, "bold"), value) for label, value in pairs], header=False)
 
     def rendered(self) -> str:
-        """Return all that was added, and forget it."""
-        text = "".join(self._parts)
-        self._parts.clear()
-        if self._console is not None:
-            self._console.file.close()
-            self._console = None
-        return text
+        """Return all that was added."""
+        return "".join(line + "\n" for line in self._lines)
 
 
 @final

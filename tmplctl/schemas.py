@@ -187,19 +187,14 @@ SCHEMAS: dict[str, Schema] = dict(
         ),
         _top(
             "explain/1",
-            "`tmplctl restore --explain`, `check --explain`.",
+            "`--explain` of `restore`, `check`, `diff` and `convert`.",
             path=PATH,
-            name=STRING,
-            entries=_list(
+            names=_list(
                 _object(
-                    name=STRING,
-                    source=_or_null(STRING),
-                    rule=_or_null(STRING),
-                    tried=_list(
-                        _object(
-                            rule=STRING, before=STRING, after=_said(_or_null(STRING), "null if the rule did not fit.")
-                        )
-                    ),
+                    name=_said(STRING, "The name in the checkpoint."),
+                    new=_said(STRING, "The name that it gets."),
+                    rule=_said(_or_null(STRING), "The rule that decided; null if none fits."),
+                    shadowed=_list(STRING, "Later rules that would fit, too."),
                 )
             ),
         ),

@@ -40,8 +40,8 @@ def age(seconds: float) -> str:
     return f"{int(seconds)}s"
 
 
-def number(value: float) -> str:
-    """Return a number in at most six significant digits.
+def number(value: float, digits: int = 6) -> str:
+    """Return a number in at most so many significant digits; whole ones below a billion have all of theirs.
 
     Example:
         >>> number(0.1 + 0.2), number(float("nan")), number(1e-30)
@@ -49,7 +49,9 @@ def number(value: float) -> str:
     """
     if isinstance(value, float) and math.isnan(value):
         return "NaN"
-    return f"{value:.6g}"
+    if abs(value) < 1e9 and value == int(value):
+        return str(int(value))
+    return f"{value:.{digits}g}"
 
 
 def count(amount: int, word: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_jax_array, is_torch_array
 
+from tmplcore.expression import ArrayExpression
+
 __all__ = ["as_array", "assign", "astype", "detached", "is_floating", "is_variable", "joined", "shards", "trains"]
 
 
@@ -31,9 +33,7 @@ def trains(value: Any) -> bool:
 
 def as_array(value: Any) -> Any:
     """Return the native array of a variable; a partitioned one is joined; an array is returned as it is."""
-    if hasattr(value, "as_tensor"):
-        return value.as_tensor()
-    return value.value if hasattr(value, "assign") else value
+    return value.value if isinstance(value, ArrayExpression) else value
 
 
 def joined(parts: Sequence[Any], shape: Sequence[int]) -> Any:

@@ -101,7 +101,7 @@ class Lora(Getter):
         rows, columns = math.prod(base.shape[:-1]), base.shape[-1]
         # `reuse=None` finds or creates: the base may be there before its adapters.
         shared = {"dtype": base.dtype, "trainable": True, "reuse": None}
-        start = initializers.RandomNormal(stddev=rows**-0.5)
+        start = initializers.RandomNormal(stddev=max(rows, 1) ** -0.5)
         a = next_getter(f"{name}/lora_A", shape=(rows, self.rank), initializer=start, **shared)
         zeros = initializers.Zeros()
         b = next_getter(f"{name}/lora_B", shape=(self.rank, columns), initializer=zeros, **shared)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tmpl_getters.rename import Rename
 from tmplcore import initializers, regularizers
 from tmplcore.checkpoint.patterns import matcher
 
@@ -135,3 +136,9 @@ class RenameOptions(_Options):
 
     rules: dict[str, str]
     """Regular expressions of whole names, and what they become."""
+
+    @field_validator("rules")
+    @classmethod
+    def _work(cls, rules: dict[str, str]) -> dict[str, str]:
+        Rename(rules)
+        return rules

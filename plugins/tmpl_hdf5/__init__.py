@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from tmplcore import hookspecs
-from tmplcore.descriptors import FormatPlugin
+from tmplcore.descriptors import BackendPlugin, FormatPlugin
 
-__all__ = ["tmplcore_formats"]
+__all__ = ["tmplcore_backends", "tmplcore_formats"]
+
+
+@hookspecs.hookimpl
+def tmplcore_backends() -> list[BackendPlugin]:
+    """Publish the backend whose variables live in a file."""
+    return [
+        BackendPlugin(
+            name="hdf5",
+            summary="variables in an HDF5 file: they outlast the process and may be larger than memory",
+            factory="tmpl_hdf5.backend:HDF5Backend",
+            options="tmpl_hdf5.backend_options:HDF5Options",
+            requires=("h5py",),
+        ),
+    ]
 
 
 @hookspecs.hookimpl

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from tmplcore.errors import InvalidNameError
 
 __all__ = ["OWN_GROUP", "VALUE", "check_names", "from_path", "group_paths", "to_path", "to_paths"]
@@ -21,13 +23,16 @@ OWN_GROUP = ".tmplcore"
 """The group at the root of a file that holds what is not a variable."""
 
 _LONGEST = 0xFFFF
+_DOT, _SLASH = b"./"
 # Every bad pattern, in a text where each name stands between two NULs. `.` and `..` parts and empty parts mean
-# something else to HDF5 and to file systems; the last two are ours.
+# something else to HDF5 and to file systems; the last four are ours.
 _BAD: tuple[tuple[bytes, str], ...] = (
     (b"\0\0", "is empty"),
     (b"\0/", "begins with '/'"),
     (b"/\0", "ends with '/'"),
     (b"//", "has an empty part"),
+)
+_BAD_DOTS: tuple[tuple[bytes, str], ...] = (
     (b"\0./", "has a part '.'"),
     (b"/./", "has a part '.'"),
     (b"/.\0", "has a part '.'"),
@@ -77,7 +82,11 @@ def check_text(text: bytes) -> None:
     Raises:
         InvalidNameError: A name has no path of its own in an HDF5 file.
     """
-    for pattern, problem in _BAD:
+    letters = np.frombuffer(text, np.uint8)
+    ends = (letters == 0) | (letters == _SLASH)
+    empty = bool((ends[1:] & ends[:-1]).any())
+    dotted = bool((ends[:-1] & (letters[1:] == _DOT)).any())
+    for pattern, problem in (*(_BAD if empty else ()), *(_BAD_DOTS if dotted else ())):
         at = text.find(pattern)
         if at >= 0:
             start = text.rfind(b"\0", 0, at + 1) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import threading
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, final
 
@@ -67,18 +68,20 @@ def transform(function: Callable[..., Any]) -> Transformed:
     """
 
     def init(seed: int, *args: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        store = _store(JaxBackend(), seed=_seed(seed))
-        values: dict[tuple[str, bool], Any] = {}
+        backend = _FreshBackend()
+        store = _store(backend, seed=_seed(seed))
 
         def run(args: Any, kwargs: Any) -> None:
-            _run(store, function, args, kwargs, lambda: values.update(_values(store)))
+            _run(store, function, args, kwargs, lambda: None)
 
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves((args, kwargs))):
             jax.eval_shape(run, args, kwargs)
-            _refuse_tracers(values)
+            _refuse_tracers(backend.made)
         else:
             run(args, kwargs)
-        return _nested(values, trainable=True), _nested(values, trainable=False)
+        params = {name: value for name, value in backend.made.items() if name in backend.trainable}
+        state = {name: value for name, value in backend.made.items() if name not in backend.trainable}
+        return nest(params), nest(state)
 
     def apply(params: Mapping[str, Any], state: Mapping[str, Any], *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         backend = _GivenBackend(params, state)
@@ -103,20 +106,68 @@ def transform(function: Callable[..., Any]) -> Transformed:
     return Transformed(init, apply)
 
 
-@final
-class _GivenBackend(Backend):
-    """Variables whose values are the arguments of `apply`."""
+class _RunBackend(Backend):
+    """Where the variables of one run are.
+
+    Attributes:
+        made: The value with which each variable started, by name.
+        trainable: Which of them are trainable.
+    """
 
     name: ClassVar[str] = "jax"
     live: ClassVar[bool] = False
 
-    def __init__(self, params: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-        self._given = {True: params, False: state}
-        self._arrays = JaxBackend()
+    def __init__(self) -> None:
         self.made: dict[str, Any] = {}
+        self.trainable: set[str] = set()
+        self._arrays = JaxBackend()
+
+    @abstractmethod
+    def start(self, spec: VariableSpec, initial: InitialValue) -> Any:
+        """Return the value with which a variable starts."""
 
     def create(self, spec: VariableSpec, initial: InitialValue) -> Cell:
-        """Take the value from the arguments; the initial value is not asked for."""
+        """Make the cell of a variable of this run."""
+        value = self.made[spec.name] = self.start(spec, initial)
+        if spec.trainable:
+            self.trainable.add(spec.name)
+        return JaxCell(value)
+
+    def assign(self, spec: VariableSpec, cell: Cell, value: Any) -> None:
+        """Give the variable another array for the rest of the run."""
+        self._arrays.assign(spec, cell, value)
+
+    def add(self, spec: VariableSpec, cell: Cell, delta: Any, *, sign: int = 1) -> None:
+        """Give the variable another array for the rest of the run."""
+        self._arrays.add(spec, cell, delta, sign=sign)
+
+    def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
+        """Return the value, unless it is being traced."""
+        return self._arrays.numpy(spec, cell)
+
+    def delete(self, spec: VariableSpec, cell: Cell) -> None:
+        """Do nothing: what the run made is taken from `made`."""
+
+
+@final
+class _FreshBackend(_RunBackend):
+    """Variables that start with their initial values."""
+
+    def start(self, spec: VariableSpec, initial: InitialValue) -> Any:
+        """Return the initial value."""
+        return self._arrays.create(spec, initial).value
+
+
+@final
+class _GivenBackend(_RunBackend):
+    """Variables that start with the arguments of `apply`; their initial values are not asked for."""
+
+    def __init__(self, params: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._given = {True: params, False: state}
+
+    def start(self, spec: VariableSpec, initial: InitialValue) -> Any:
+        """Return the argument."""
         which = "params" if spec.trainable else "state"
         value, from_params = self._find(spec)
         if value is None:
@@ -129,8 +180,7 @@ class _GivenBackend(Backend):
                 f"{which} has shape {tuple(value.shape)} for the variable {spec.name!r} of shape {spec.shape}"
             )
         # Frozen in this run (by a getter that was switched on since init): no gradient, and still among params.
-        self.made[spec.name] = jax.lax.stop_gradient(value) if from_params and not spec.trainable else value
-        return JaxCell(self.made[spec.name])
+        return jax.lax.stop_gradient(value) if from_params and not spec.trainable else value
 
     def _find(self, spec: VariableSpec) -> tuple[Any, bool]:
         for from_params in (spec.trainable, not spec.trainable):
@@ -139,17 +189,6 @@ class _GivenBackend(Backend):
             except (KeyError, TypeError):
                 continue
         return None, False
-
-    def assign(self, spec: VariableSpec, cell: Cell, value: Any) -> None:
-        """Give the variable another array for the rest of the run."""
-        self._arrays.assign(spec, cell, value)
-
-    def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
-        """Return the value, unless it is being traced."""
-        return self._arrays.numpy(spec, cell)
-
-    def delete(self, spec: VariableSpec, cell: Cell) -> None:
-        """Do nothing: the values are the caller's."""
 
 
 def _store(backend: Backend, seed: int = 0) -> tmplcore.VariableStore:
@@ -183,16 +222,8 @@ def _seed(seed: Any) -> int:
         ) from error
 
 
-def _values(store: Any) -> dict[tuple[str, bool], Any]:
-    return {(variable.op.name, variable.spec.trainable): variable.value for variable in store.variables}
-
-
-def _nested(values: Mapping[tuple[str, bool], Any], *, trainable: bool) -> dict[str, Any]:
-    return nest({name: value for (name, trains), value in values.items() if trains is trainable})
-
-
-def _refuse_tracers(values: Mapping[tuple[str, bool], Any]) -> None:
-    for (name, _), value in values.items():
+def _refuse_tracers(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
         if isinstance(value, jax.core.Tracer):
             raise InvalidArgumentError(
                 f"the initial value of {name!r} depends on the arguments, which have shapes only",

@@ -60,7 +60,8 @@ def to_numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
 def to_tensor(value: Any, dtype: np.dtype[Any], device: torch.device | None = None) -> torch.Tensor:
     """Return a value as a tensor of a variable's type, without a copy where none is needed."""
     if isinstance(value, torch.Tensor):
-        return value.detach().to(device=device, dtype=torch_dtype(dtype, "value"))
+        value = value.detach() if value.requires_grad else value  # a detach too many is an op too many in a graph
+        return value.to(device=device, dtype=torch_dtype(dtype, "value"))
     array = np.asarray(any_to_numpy(value, dtype), order="C")
     if not array.flags.writeable:
         array = array.copy()  # torch warns of memory that it must not write to

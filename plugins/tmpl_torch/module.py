@@ -94,6 +94,9 @@ class TemplateModule(ScopeModule):
         # In a tuple, or torch would take a template that is a module for a submodule.
         self._of = (template, store)
         self._flat: list[tuple[Variable, dict[str, Any], str]] = []
+        # Dynamo puts one call of it into its graph and leaves what is inside, scopes and all, to the compiler behind,
+        # which runs it as it is on the graph's inputs: it never sees a ContextVar.
+        self._traced = torch._dynamo.nonstrict_trace(self._run)
         self.refresh()
 
     @property
@@ -192,10 +195,6 @@ class TemplateModule(ScopeModule):
         store = self.store.with_cells(others) if others else self.store
         with store.as_default():
             return self.template(*args, **kwargs)
-
-    @property
-    def _traced(self) -> Any:
-        return self._run
 
 
 def as_module(template: Template, *, store: VariableStore | None = None) -> TemplateModule:

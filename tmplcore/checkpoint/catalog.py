@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,7 +39,8 @@ class Catalog:
 
     def path(self, step: int) -> Path:
         """Return where the checkpoint of a step is, or would be."""
-        return self.steps.paths().get(step) or self.steps.directory / self.steps.names.name(step)
+        usual = self.steps.directory / self.steps.names.name(step)
+        return usual if os.path.lexists(usual) else self.steps.paths().get(step, usual)
 
     def all(self) -> Sequence[Found]:
         """Return all checkpoints with their tags, by rising step."""

@@ -71,18 +71,19 @@ def diff(
     with ExitStack() as stack:
         a, b = (stack.enter_context(opened(path)) for path in (first, second))
         chosen, rules = Selection(include, exclude), RenameRules(rename)
-        names = rules.apply(a)
+        names = rules.apply(a, chosen)
         check_used(chosen, [*a, *names, *b])
         comparison = _Comparison(values, tolerance, relative, progress)
-        added = [_info(b[name]) for name in b if name not in names and chosen(name)]
+        firsts, seconds = dict(a.items()), dict(b.items())
+        added = [_info(variable) for name, variable in seconds.items() if name not in names and chosen(name)]
         removed = []
         for name, (old, _) in names.items():
             if not chosen(name, old):
                 continue
-            if name not in b:
-                removed.append(_info(a[old]))
+            if name not in seconds:
+                removed.append(_info(firsts[old]))
             else:
-                comparison.add(name, a[old], b[name])
+                comparison.add(name, firsts[old], seconds[name])
         return comparison.report(added, removed)
 
 
@@ -101,16 +102,17 @@ class _Comparison:
 
     def add(self, name: str, a: LazyVariable, b: LazyVariable) -> None:
         """Compare two variables."""
-        dtypes = (str(a.dtype), str(b.dtype))
         if a.shape != b.shape:
+            dtypes = (str(a.dtype), str(b.dtype))
             self.reshaped.append(Reshaped(name, (a.shape, b.shape), dtypes, a.name))
             return
-        change = Change(name, a.name, b.shape, dtypes, math.prod(a.shape))
         same = a.dtype == b.dtype and self._equal_hashes(a, b)
         if same or (same is None and a.dtype == b.dtype and self._equal_bytes(a, b)):
             self.unchanged.append(name)
-            self._tell(a.nbytes if same else 0)
+            if same:
+                self._tell(a.nbytes)
             return
+        change = Change(name, a.name, b.shape, (str(a.dtype), str(b.dtype)), math.prod(a.shape))
         if not (self.values or self.tolerant):
             self.changed.append(change)
             return
@@ -135,11 +137,12 @@ class _Comparison:
 
     def _equal_hashes(self, a: LazyVariable, b: LazyVariable) -> bool | None:
         """Tell by hashes; None if they cannot tell."""
-        if a.digest is None or b.digest is None:
+        x, y = a.digest, b.digest
+        if x is None or y is None:
             return None
-        if a.digest.partition(":")[0] != b.digest.partition(":")[0]:
-            return None
-        return a.digest == b.digest
+        if x == y:
+            return True
+        return False if x.partition(":")[0] == y.partition(":")[0] else None
 
     def _equal_bytes(self, a: LazyVariable, b: LazyVariable) -> bool:
         self.read = True

@@ -45,6 +45,7 @@ def convert(
     durable: bool = True,
     compression: Mapping[str, str] | str | None = None,
     verify: bool = True,
+    dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> ConvertReport:
     """Write a checkpoint of any readable format in any writable one.
@@ -62,6 +63,7 @@ def convert(
         durable: Return only when the file would survive a power failure.
         compression: As in `save`.
         verify: Check the content hashes of what is read; a damaged source is not to get fresh hashes.
+        dry_run: Only say what would be written.
         progress: Called with the number of bytes written since the last call.
 
     Returns:
@@ -119,6 +121,7 @@ def convert(
             overwrite=overwrite,
             durable=durable,
             compression={"*": compression} if isinstance(compression, str) else compression,
+            dry_run=dry_run,
             progress=progress,
         )
         return replace(report, left_out=left_out)
@@ -255,6 +258,7 @@ def write_variables(
     overwrite: bool = False,
     durable: bool = True,
     compression: Mapping[str, str] | None = None,
+    dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> ConvertReport:
     """Write variables on their way out of a reader, and report."""
@@ -266,7 +270,8 @@ def write_variables(
         trainable=frozenset(name for name, trainable in known if trainable) if known else None,
         progress=progress,
     )
-    write(plugin, destination, variables, meta, options, overwrite)
+    if not dry_run:
+        write(plugin, destination, variables, meta, options, overwrite)
     return ConvertReport(
         source=str(reader.path),
         path=str(destination),

@@ -16,7 +16,7 @@ from tmplcore.checkpoint.commit import committed
 from tmplcore.checkpoint.format import Format, LazyVariable, Metadata, Reader, WriteOptions
 from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.provenance import now, provenance
-from tmplcore.checkpoint.state import State, state_of
+from tmplcore.checkpoint.state import State, state_of, value_of
 from tmplcore.descriptors import FormatPlugin
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError, SaveError, VariableMissingError
 from tmplcore.plugins import default_registry
@@ -132,6 +132,7 @@ def load(
     *,
     exclude: str | Iterable[str] | None = None,
     verify: bool = True,
+    mapped: bool = False,
 ) -> dict[str, np.ndarray]:
     """Read a checkpoint into new arrays.
 
@@ -140,6 +141,8 @@ def load(
         include: Patterns of the names to read (see `tmplcore.checkpoint.patterns`); all by default.
         exclude: Patterns of the names to leave out.
         verify: Check every content hash while reading.
+        mapped: Return read-only arrays over the mapped file, where the format can: nothing is read before it is used,
+            unless it is verified.
 
     Returns:
         Names and arrays, in the order of the checkpoint. Two names of one stored array share one array.
@@ -151,18 +154,10 @@ def load(
     with opened(path) as reader:
         chosen = Selection(include, exclude)
         check_used(chosen, reader)
-        arrays: dict[str, np.ndarray] = {}
-        numeric: dict[str, np.ndarray] = {}
+        arrays = reader.read(None if chosen.everything else select(reader, chosen), mapped=mapped, verify=verify)
         for name, variable in reader.items():
-            if not chosen(name):
-                continue
-            if (twin := variable.alias_of) is not None and twin in arrays:
+            if (twin := variable.alias_of) is not None and name in arrays and twin in arrays:
                 arrays[name] = arrays[twin]
-            elif variable.dtype.hasobject:
-                arrays[name] = variable[...]
-            else:
-                arrays[name] = numeric[name] = np.empty(variable.shape, variable.dtype)
-        reader.read_into(numeric, verify=verify)
         return arrays
 
 
@@ -223,7 +218,7 @@ def select(items: Mapping[str, T], chosen: Selection) -> dict[str, T]:
 
 def sources(state: State, chosen: Selection) -> dict[str, np.ndarray | LazyVariable]:
     """Return what is to be written, by name; raises as `select`."""
-    return {name: slot.source() for name, slot in select(state.slots, chosen).items()}
+    return {name: value_of(place) for name, place in select(state.places, chosen).items()}
 
 
 def check_used(chosen: Selection, names: Iterable[str]) -> None:

@@ -99,7 +99,7 @@ class Restoring:
         self._owned = not isinstance(path, Reader)
         self._selection = selection
         self._rules = rules
-        self._sources = rules.apply(self._reader)
+        self._sources = rules.apply(self._reader, selection)
         check_used(selection, [*self._reader, *self._sources])
         self._missing, self._mismatch = missing, mismatch
         self._cast, self._verify = cast, verify

@@ -205,8 +205,7 @@ class CheckpointManager:
         """
         self._worker.wait()
         number, names, state = self._prepared(step, tags, source, overwrite)
-        slots = select(state.slots, Selection(include, exclude))
-        variables = self._pool.copy(slots, copy=copy)
+        variables = self._pool.copy(select(state.places, Selection(include, exclude)), copy=copy)
 
         def job() -> None:
             self._write(number, variables, state, metrics, meta, names, finite, overwrite, progress)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
 import warnings
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, final, overload
+
+import numpy as np
 
 from tmplcore.checkpoint.casting import can_cast
 from tmplcore.checkpoint.files import check_used, opened
@@ -14,8 +17,7 @@ from tmplcore.checkpoint.format import LazyVariable, Reader
 from tmplcore.checkpoint.patterns import Selection, matcher
 from tmplcore.checkpoint.rename import RenameRules
 from tmplcore.checkpoint.reports import RestoreEntry, RestoreReport
-from tmplcore.checkpoint.slots import Slot
-from tmplcore.checkpoint.state import State, state_of
+from tmplcore.checkpoint.state import Place, State, state_of
 from tmplcore.errors import InvalidArgumentError, RestoreError
 
 __all__ = ["Policy", "Transfer", "make_plan", "plan", "refuse"]
@@ -25,6 +27,8 @@ Rules = str | Mapping[str, str] | Iterable[str | tuple[str, str]] | RenameRules 
 MISSING: Final = ("error", "warn", "init", "skip")
 UNEXPECTED: Final = ("error", "warn", "skip")
 MISMATCH: Final = ("error", "warn", "init", "skip")
+
+_EXACT: Final = "same name, shape and dtype"
 
 # How many problems an error message lists before it says how many more there are.
 _LISTED = 8
@@ -59,13 +63,67 @@ class Policy:
         return next((answer for fits, answer in self._rules if fits(name)), "error")
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """One variable that a restore moves: from `source` into `slot`."""
+class Transfer(NamedTuple):
+    """One variable that a restore moves.
+
+    Attributes:
+        source: The variable in the checkpoint.
+        name: Its name in the target.
+    """
 
     source: LazyVariable
-    slot: Slot
+    name: str
+
+
+class Moves(NamedTuple):
+    """All that a restore moves.
+
+    Attributes:
+        direct: Arrays that the variables of the same names are read straight into.
+        others: The rest.
+    """
+
+    direct: dict[str, np.ndarray]
+    others: list[Transfer]
+
+
+@final
+class Matches(Sequence[RestoreEntry]):
+    """The matched variables of a report. Those that match exactly, most of them as a rule, are described when asked."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: list[LazyVariable | RestoreEntry]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> RestoreEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RestoreEntry, ...]: ...
+    def __getitem__(self, index: int | slice) -> RestoreEntry | tuple[RestoreEntry, ...]:
+        """Return an entry, or a tuple of them."""
+        if isinstance(index, slice):
+            return tuple(map(_described, self._items[index]))
+        return _described(self._items[index])
+
+    def __iter__(self) -> Iterator[RestoreEntry]:
+        return map(_described, self._items)
+
+    def changed(self) -> tuple[RestoreEntry, ...]:
+        """Return the entries that were renamed or cast."""
+        return tuple(item for item in self._items if isinstance(item, RestoreEntry))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
 
 
 def plan(
@@ -122,49 +180,51 @@ def make_plan(
     unexpected: Policy,
     mismatch: Policy,
     cast: bool,
-) -> tuple[RestoreReport, list[Transfer]]:
+) -> tuple[RestoreReport, Moves]:
     """Return the report, and what is to be moved.
 
     Patterns are tried on both names of a variable, the one in the checkpoint and the one in the target.
     """
-    renamed = rules.apply(reader, selection)
-    check_used(selection, [*reader, *renamed, *state.slots])
-    sources = {new: old for new, old in renamed.items() if selection.everything or selection(new, old[0])}
-    matched, mismatched, absent, extra = [], [], [], []
-    transfers = []
-    nbytes = 0
-    for name, slot in state.slots.items():
-        if name not in sources:
+    variables = dict(reader.items())
+    same_names = selection.everything and not len(rules)
+    renamed = {} if same_names else rules.apply(variables, selection)
+    check_used(selection, [*variables, *renamed, *state.places])
+    left = {} if same_names else {new: old for new, old in renamed.items() if selection(new, old[0])}
+    taken = variables.keys() if same_names else {old for old, _ in left.values()}
+    rest = dict(variables) if same_names else {new: variables[old] for new, (old, _) in left.items()}
+    matched: list[LazyVariable | RestoreEntry] = []
+    mismatched, absent = [], []
+    moves = Moves({}, [])
+    for name, place in state.places.items():
+        lazy = rest.pop(name, None)
+        if lazy is None:
             if name not in renamed and selection(name):
-                action = missing(name)
-                absent.append(_missing(slot, action, reader))
+                absent.append(_missing(name, place, missing(name)))
             continue
-        source, rule = sources.pop(name)
-        lazy = reader[source]
-        if (problem := _problem(lazy, slot, cast)) is None:
-            matched.append(_entry(slot, lazy, source, rule, "restore", _matched(lazy, slot, rule)))
-            transfers.append(Transfer(lazy, slot))
-            nbytes += lazy.nbytes
+        rule = None if same_names else left[name][1]
+        if rule is None and lazy.shape == place.shape and lazy.dtype == place.dtype:
+            matched.append(lazy)
+            if type(place) is np.ndarray and place.flags.carray:
+                moves.direct[name] = place
+                continue
+        elif (problem := _problem(lazy, place, cast)) is None:
+            matched.append(_entry(name, place, lazy, rule, "restore", _matched(lazy, place, rule)))
         else:
-            mismatched.append(_entry(slot, lazy, source, rule, mismatch(name), problem))
-    for name, (source, rule) in sources.items():
-        lazy = reader[source]
-        extra.append(
-            RestoreEntry(
-                name, source, None, None, lazy.shape, str(lazy.dtype), rule, unexpected(name), "not in the target"
-            )
-        )
+            mismatched.append(_entry(name, place, lazy, rule, mismatch(name), problem))
+            continue
+        moves.others.append(Transfer(lazy, name))
+    rules_of = {name: rule for name, (_, rule) in left.items() if rule is not None}
     report = RestoreReport(
         path=str(reader.path),
-        matched=tuple(matched),
+        matched=Matches(matched),
         missing=tuple(absent),
-        unexpected=tuple(extra),
+        unexpected=tuple(_unexpected(name, lazy, rules_of.get(name), unexpected(name)) for name, lazy in rest.items()),
         mismatched=tuple(mismatched),
-        excluded=() if selection.everything else tuple(o for n, (o, _) in renamed.items() if not selection(n, o)),
-        unused_rules=rules.unused(reader),
-        nbytes=nbytes,
+        excluded=() if same_names else tuple(name for name in variables if name not in taken),
+        unused_rules=rules.unused(variables),
+        nbytes=sum(map(_nbytes, moves.direct.values())) + sum(one.source.nbytes for one in moves.others),
     )
-    return report, transfers
+    return report, moves
 
 
 def refuse(report: RestoreReport) -> None:
@@ -204,31 +264,49 @@ def _advice(report: RestoreReport) -> str:
     return "; ".join(advice)
 
 
-def _problem(source: LazyVariable, slot: Slot, cast: bool) -> str | None:
-    if slot.shape is not None and source.shape != slot.shape:
-        return f"the checkpoint has shape {source.shape}, the target {slot.shape}"
-    if source.dtype == slot.dtype:
+def _problem(source: LazyVariable, place: Place, cast: bool) -> str | None:
+    if place.shape is not None and source.shape != place.shape:
+        return f"the checkpoint has shape {source.shape}, the target {place.shape}"
+    if source.dtype == place.dtype:
         return None
-    if not can_cast(source.dtype, slot.dtype):
-        return f"{source.dtype} cannot become {slot.dtype}"
-    return None if cast else f"the checkpoint has dtype {source.dtype}, the target {slot.dtype}"
+    if not can_cast(source.dtype, place.dtype):
+        return f"{source.dtype} cannot become {place.dtype}"
+    return None if cast else f"the checkpoint has dtype {source.dtype}, the target {place.dtype}"
 
 
-def _matched(source: LazyVariable, slot: Slot, rule: str | None) -> str:
+def _matched(source: LazyVariable, place: Place, rule: str | None) -> str:
     reasons = []
     if rule is not None:
         reasons.append(f"renamed by {rule}")
-    if source.dtype != slot.dtype:
-        reasons.append(f"cast from {source.dtype} to {slot.dtype}")
-    return ", ".join(reasons) or "same name, shape and dtype"
+    if source.dtype != place.dtype:
+        reasons.append(f"cast from {source.dtype} to {place.dtype}")
+    return ", ".join(reasons) or _EXACT
 
 
-def _missing(slot: Slot, action: str, reader: Reader) -> RestoreEntry:
-    dtype = str(slot.dtype)
-    return RestoreEntry(slot.name, None, slot.shape, dtype, None, None, None, action, "not in the checkpoint")
-
-
-def _entry(slot: Slot, lazy: LazyVariable, source: str, rule: str | None, action: str, reason: str) -> RestoreEntry:
+def _entry(name: str, place: Place, lazy: LazyVariable, rule: str | None, action: str, reason: str) -> RestoreEntry:
     return RestoreEntry(
-        slot.name, source, slot.shape, str(slot.dtype), lazy.shape, str(lazy.dtype), rule, action, reason
+        name, lazy.name, place.shape, _text(place.dtype), lazy.shape, _text(lazy.dtype), rule, action, reason
     )
+
+
+def _missing(name: str, place: Place, action: str) -> RestoreEntry:
+    return RestoreEntry(name, None, place.shape, _text(place.dtype), None, None, None, action, "not in the checkpoint")
+
+
+def _unexpected(name: str, lazy: LazyVariable, rule: str | None, action: str) -> RestoreEntry:
+    return RestoreEntry(name, lazy.name, None, None, lazy.shape, _text(lazy.dtype), rule, action, "not in the target")
+
+
+def _described(item: LazyVariable | RestoreEntry) -> RestoreEntry:
+    if isinstance(item, RestoreEntry):
+        return item
+    dtype = _text(item.dtype)
+    return RestoreEntry(item.name, item.name, item.shape, dtype, item.shape, dtype, None, "restore", _EXACT)
+
+
+_nbytes: Final = operator.attrgetter("nbytes")
+
+
+@functools.cache
+def _text(dtype: np.dtype[Any]) -> str:
+    return str(dtype)

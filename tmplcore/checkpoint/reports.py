@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -78,7 +78,7 @@ class RestoreReport:
     """
 
     path: str
-    matched: tuple[RestoreEntry, ...] = ()
+    matched: Sequence[RestoreEntry] = ()
     missing: tuple[RestoreEntry, ...] = ()
     unexpected: tuple[RestoreEntry, ...] = ()
     mismatched: tuple[RestoreEntry, ...] = ()
@@ -100,12 +100,18 @@ class RestoreReport:
     @property
     def renamed(self) -> tuple[RestoreEntry, ...]:
         """The matched entries whose name a rule changed."""
-        return tuple(entry for entry in self.matched if entry.name != entry.source)
+        return tuple(entry for entry in self._changed if entry.name != entry.source)
 
     @property
     def cast(self) -> tuple[RestoreEntry, ...]:
         """The matched entries whose dtype changes."""
-        return tuple(entry for entry in self.matched if entry.dtype != entry.source_dtype)
+        return tuple(entry for entry in self._changed if entry.dtype != entry.source_dtype)
+
+    @property
+    def _changed(self) -> Sequence[RestoreEntry]:
+        """Of the matched entries those that need a look, where that is known."""
+        changed = getattr(self.matched, "changed", None)
+        return self.matched if changed is None else changed()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values: `ok, matched, missing, unexpected, mismatched, renamed, cast, …`."""

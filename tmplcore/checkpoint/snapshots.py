@@ -13,6 +13,7 @@ import numpy as np
 
 from tmplcore.checkpoint.format import LazyVariable
 from tmplcore.checkpoint.slots import Slot
+from tmplcore.checkpoint.state import Place, value_of
 
 __all__ = ["Pool", "Worker"]
 
@@ -34,37 +35,37 @@ class Pool:
         """Bytes that it holds."""
         return sum(array.nbytes for array in self._arrays.values())
 
-    def copy(self, slots: Mapping[str, Slot], *, copy: bool = True) -> Variables:
-        """Return the values of slots as they are now, safe from later changes.
+    def copy(self, places: Mapping[str, Place], *, copy: bool = True) -> Variables:
+        """Return the values of places as they are now, safe from later changes.
 
         Args:
-            slots: What to copy.
+            places: What to copy.
             copy: False if the caller promises not to change anything until the save is done.
         """
         taken: Variables = {}
         kept: dict[str, np.ndarray] = {}
         twins: dict[int, np.ndarray] = {}
         originals = []  # held until the end: the id of an array that is gone may be another's
-        for name, slot in slots.items():
-            value = slot.source()
-            if not copy or (slot.frozen and not _is_live(value)):
+        for name, place in places.items():
+            value = value_of(place)
+            if not copy or (isinstance(place, Slot) and place.frozen and not _is_live(value)):
                 taken[name] = value
                 continue
             originals.append(value)
             if id(value) in twins:  # one array under two names stays one
                 taken[name] = twins[id(value)]
                 continue
-            place = self._arrays.get(name)
-            if place is None or place.shape != value.shape or place.dtype != value.dtype:
-                place = np.empty(value.shape, value.dtype)
+            room = self._arrays.get(name)
+            if room is None or room.shape != value.shape or room.dtype != value.dtype:
+                room = np.empty(value.shape, value.dtype)
             if isinstance(value, LazyVariable):
                 if value.dtype.hasobject:
-                    place[...] = value[...]
+                    room[...] = value[...]
                 else:
-                    value.read_into(place)
+                    value.read_into(room)
             else:
-                np.copyto(place, value)
-            taken[name] = kept[name] = twins[id(value)] = place
+                np.copyto(room, value)
+            taken[name] = kept[name] = twins[id(value)] = room
         self._arrays = kept
         return taken
 

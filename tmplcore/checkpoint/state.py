@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 
-from tmplcore.backend import VariableSpec
 from tmplcore.checkpoint.adapter import adapters
-from tmplcore.checkpoint.format import Box, LazyVariable
+from tmplcore.checkpoint.format import Box, LazyVariable, Reader
 from tmplcore.checkpoint.slots import ArraySlot, LazySlot, ShardedSlot, Slot, VariableSlot
+from tmplcore.collections import GraphKeys
 from tmplcore.errors import InvalidTypeError, SaveError
+from tmplcore.partitioned import PartitionedVariable
+from tmplcore.scope import VariableScope
+from tmplcore.store import VariableStore
+from tmplcore.template import Template
+from tmplcore.variable import Variable
 
-__all__ = ["State", "state_of"]
+__all__ = ["Place", "State", "state_of", "value_of"]
 
 _ACCEPTED = (
     "a template, a scope, a store, variables, a mapping of names to arrays, a checkpoint, or (with its framework "
@@ -22,28 +27,50 @@ _ACCEPTED = (
 )
 
 
+# Dtypes of arrays that are saved and filled as they are: no text, no objects, no times.
+_PLAIN: Final = frozenset("biufcV")
+
+Place = np.ndarray | Slot
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class State:
-    """The slots of an object.
+    """What an object consists of.
 
     Attributes:
-        slots: By name, in the object's order.
-        rebuild: Returns the object after its slots were written.
+        places: Name → slot, in the object's order. A plain array stands for itself: a model of 100,000 small arrays
+            is saved in the time that making as many slots would take.
+        rebuild: Returns the object after its places were written.
         keys: Name → store key, of the variables where they differ (TensorFlow made the name unique, not the key).
         seed: The seed of the store that the variables are in; None if there is no one store.
+        holder: The mapping that holds the plain arrays, if it can be changed.
     """
 
-    slots: Mapping[str, Slot]
+    places: Mapping[str, Place]
     rebuild: Callable[[], Any]
     keys: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
+    holder: MutableMapping[str, Any] | None = None
 
     def trainable(self) -> frozenset[str] | None:
         """Return the names of the trainable variables; None if the object does not say."""
-        if all(slot.trainable is None for slot in self.slots.values()):
+        known = [(n, p.trainable) for n, p in self.places.items() if type(p) is not np.ndarray and isinstance(p, Slot)]
+        if all(trainable is None for _, trainable in known):
             return None
-        return frozenset(name for name, slot in self.slots.items() if slot.trainable)
+        return frozenset(name for name, trainable in known if trainable)
+
+    def slot(self, name: str) -> Slot:
+        """Return the slot of a place."""
+        place = self.places[name]
+        if isinstance(place, Slot):
+            return place
+        return ArraySlot(name, place, None if self.holder is None else _setter(self.holder, name))
+
+
+def value_of(place: Place) -> np.ndarray | LazyVariable:
+    """Return what to save of a place, without a copy where that is possible."""
+    return place if isinstance(place, np.ndarray) else place.source()
 
 
 def state_of(value: Any) -> State:
@@ -56,7 +83,7 @@ def state_of(value: Any) -> State:
     if isinstance(value, State):
         return value
     if isinstance(value, Mapping):
-        return State(_mapping_slots(value), lambda: value)
+        return _mapping_state(value)
     if (variables := _variables(value)) is not None:
         return _variable_state(variables, value)
     for adapter in adapters():
@@ -75,22 +102,30 @@ def state_of(value: Any) -> State:
 
 
 def _is_variable(value: Any) -> bool:
-    return isinstance(getattr(value, "spec", None), VariableSpec) and hasattr(value, "_cell")
+    return isinstance(value, Variable)
 
 
 def _is_partitioned(value: Any) -> bool:
-    return hasattr(value, "_variable_list") or type(value).__name__ == "PartitionedVariable"
+    return isinstance(value, PartitionedVariable)
 
 
 def _variables(value: Any) -> list[Any] | None:
-    """Return the variables of a variable, a template, a scope or a store; None of anything else."""
+    """Return the variables of a variable, a template, a scope or a store; None of anything else.
+
+    Local variables are not saved, as by TensorFlow's Saver, unless they are named one by one.
+    """
     if _is_variable(value) or _is_partitioned(value):
         return [value]
-    if not type(value).__module__.startswith("tmplcore."):
+    if isinstance(value, VariableScope):
+        return list(value.global_variables())
+    if not isinstance(value, Template | VariableStore):
         return None
-    found = getattr(value, "variables", None) or getattr(value, "global_variables", None)
-    found = found() if callable(found) else found
-    return None if found is None else list(found)
+    local = {
+        id(variable)
+        for graph in {id(v.graph): v.graph for v in value.variables}.values()
+        for variable in graph.get_collection(GraphKeys.LOCAL_VARIABLES)
+    }
+    return [variable for variable in value.variables if id(variable) not in local]
 
 
 def _variable_state(variables: Iterable[Any], whole: Any) -> State:
@@ -126,6 +161,15 @@ def _variable_state(variables: Iterable[Any], whole: Any) -> State:
     return State(slots, lambda: whole, keys, seed)
 
 
+def _mapping_state(mapping: Mapping[str, Any]) -> State:
+    if isinstance(mapping, Reader):
+        return State({name: LazySlot(name, variable) for name, variable in mapping.items()}, lambda: mapping)
+    flat = set(map(type, mapping.values())) == {np.ndarray} and set(map(type, mapping)) == {str}
+    if flat and all(array.dtype.kind in _PLAIN for array in mapping.values()):
+        return State(mapping, lambda: mapping, holder=mapping if isinstance(mapping, MutableMapping) else None)
+    return State(_mapping_slots(mapping), lambda: mapping)
+
+
 def _mapping_slots(mapping: Mapping[str, Any]) -> dict[str, Slot]:
     known = list(adapters())
     slots: dict[str, Slot] = {}
@@ -135,7 +179,8 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> dict[str, Slot]:
         for key, value in mapping.items():
             if not isinstance(key, str):
                 raise InvalidTypeError(f"names of variables are str, not {type(key).__name__}: {key!r}")
-            name = prefix + key
+            # The empty key is the scope itself, where a name is both a variable and a scope.
+            name = prefix + key if key or not prefix else prefix[:-1]
             if type(value) is np.ndarray:
                 slot: Slot = ArraySlot(name, value, _setter(mapping, key) if changeable else None)
             elif isinstance(value, Mapping) and not isinstance(value, LazyVariable):
@@ -153,7 +198,8 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> dict[str, Slot]:
         if _is_variable(value):
             return VariableSlot(name, value)
         if _is_partitioned(value):
-            (whole,) = _variable_state([value], value).slots.values()
+            state = _variable_state([value], value)
+            whole = state.slot(*state.places)
             whole.name = name
             return whole
         for adapter in known:

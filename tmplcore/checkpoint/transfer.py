@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tmplcore.checkpoint.casting import cast_array
 from tmplcore.checkpoint.files import opened
-from tmplcore.checkpoint.format import Reader
+from tmplcore.checkpoint.format import LazyVariable, Reader
 from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.planning import (
     MISMATCH,
     MISSING,
     UNEXPECTED,
+    Moves,
     Policy,
     Rules,
-    Transfer,
     make_plan,
     refuse,
 )
 from tmplcore.checkpoint.rename import RenameRules
 from tmplcore.checkpoint.reports import RestoreReport
 from tmplcore.checkpoint.sharded import pieces
-from tmplcore.checkpoint.state import state_of
+from tmplcore.checkpoint.slots import Slot
+from tmplcore.checkpoint.state import State, state_of
 from tmplcore.errors import DamagedError
 
 __all__ = ["restore"]
@@ -94,7 +95,7 @@ def restore(
     """
     with opened(path) as reader:
         state = state_of(target)
-        report, transfers = make_plan(
+        report, moves = make_plan(
             reader,
             state,
             selection=Selection(include, exclude),
@@ -106,8 +107,8 @@ def restore(
         )
         refuse(report)
         if staged:
-            check(reader, [transfer.source.name for transfer in transfers])
-        move(reader, transfers, verify=verify, progress=progress or _silent)
+            check(reader, [*moves.direct, *(one.source.name for one in moves.others)])
+        move(reader, state, moves, verify=verify, progress=progress or _silent)
         return replace(report, target=state.rebuild())
 
 
@@ -127,93 +128,109 @@ def check(reader: Reader, names: Sequence[str]) -> None:
         raise error
 
 
-def move(reader: Reader, transfers: Sequence[Transfer], *, verify: bool, progress: Callable[[int], None]) -> None:
+def move(reader: Reader, state: State, moves: Moves, *, verify: bool, progress: Callable[[int], None]) -> None:
     """Move values into their places: straight into memory, by slices, or through an array of their own.
 
     Raises:
         DamagedError: A hash does not hold; `overwritten` names the variables of the target that are changed.
     """
-    direct: list[tuple[Transfer, np.ndarray]] = []
-    others: list[Transfer] = []
-    for transfer in transfers:
-        memory = transfer.slot.memory()
-        if memory is not None and memory.dtype == transfer.source.dtype and not memory.dtype.hasobject:
-            direct.append((transfer, memory))
+    direct = moves.direct
+    names: dict[str, str] = {}
+    others: list[Move] = []
+    for source, name in moves.others:
+        slot = state.slot(name)
+        memory = slot.memory()
+        if memory is None or memory.dtype != source.dtype or memory.dtype.hasobject:
+            others.append(Move(source, slot, memory))
         else:
-            others.append(transfer)
+            direct[source.name] = memory
+            names[source.name] = name
     done: list[str] = []
-    with _overwriting(done, {transfer.source.name: transfer.slot.name for transfer, _ in direct}):
-        reader.read_into({transfer.source.name: memory for transfer, memory in direct}, verify=verify)
-    done += [transfer.slot.name for transfer, _ in direct]
-    progress(sum(memory.nbytes for _, memory in direct))
+    with _overwriting(done, direct, names):
+        reader.read_into(direct, verify=verify)
+    done += (names.get(name, name) for name in direct)
+    progress(sum(memory.nbytes for memory in direct.values()))
     for batch in _batches(others):
-        with _overwriting(done, {}):
+        with _overwriting(done, (), {}):
             _move_batch(reader, batch, done, verify)
-        progress(sum(transfer.source.nbytes for transfer in batch))
+        progress(sum(one.source.nbytes for one in batch))
 
 
-def _move_batch(reader: Reader, batch: Sequence[Transfer], done: list[str], verify: bool) -> None:
-    whole = [transfer for transfer in batch if not _by_pieces(transfer)]
-    staged = {
-        transfer.source.name: np.empty(transfer.source.shape, transfer.source.dtype)
-        for transfer in whole
-        if not transfer.source.dtype.hasobject
-    }
-    reader.read_into(staged, verify=verify)
-    for transfer in whole:
-        value = staged.get(transfer.source.name)
-        if value is None:
-            if verify:
-                check(reader, [transfer.source.name])
-            value = transfer.source[...]
-        done.append(transfer.slot.name)
-        transfer.slot.write(cast_array(value, transfer.slot.dtype))
-    for transfer in batch:
-        if not _by_pieces(transfer):
+class Move(NamedTuple):
+    """A value that is not read straight into its place.
+
+    Attributes:
+        source: The variable in the checkpoint.
+        slot: Where it goes.
+        memory: The memory of the slot, if it has any.
+    """
+
+    source: LazyVariable
+    slot: Slot
+    memory: np.ndarray | None
+
+    @property
+    def by_pieces(self) -> bool:
+        """Whether it goes piece by piece: it is large, and its place takes pieces."""
+        if self.source.nbytes <= _BATCH_BYTES or self.source.dtype.hasobject:
+            return False
+        return self.slot.sliced or self.memory is not None
+
+
+def _move_batch(reader: Reader, batch: Sequence[Move], done: list[str], verify: bool) -> None:
+    whole = {one.source.name: one.slot for one in batch if not one.by_pieces}
+    for name, value in reader.read(whole, verify=verify).items():
+        slot = whole[name]
+        done.append(slot.name)
+        slot.write(cast_array(value, slot.dtype))
+    for one in batch:
+        if not one.by_pieces:
             continue
         if verify:  # a piece cannot be checked by itself, and the whole may not fit into memory
-            check(reader, [transfer.source.name])
-        done.append(transfer.slot.name)
-        memory = transfer.slot.memory()
-        for index in pieces(transfer.source.shape, transfer.source.dtype.itemsize, _BATCH_BYTES):
-            value = cast_array(transfer.source[index], transfer.slot.dtype)
-            if memory is None:
-                transfer.slot.write_slice(index, value)
+            check(reader, [one.source.name])
+        done.append(one.slot.name)
+        for index in pieces(one.source.shape, one.source.dtype.itemsize, _BATCH_BYTES):
+            value = cast_array(one.source[index], one.slot.dtype)
+            if one.memory is None:
+                one.slot.write_slice(index, value)
             else:
-                memory[index] = value
+                one.memory[index] = value
 
 
-def _by_pieces(transfer: Transfer) -> bool:
-    """Tell whether a value goes piece by piece: it is large, and its place takes pieces."""
-    if transfer.source.nbytes <= _BATCH_BYTES or transfer.source.dtype.hasobject:
-        return False
-    return transfer.slot.sliced or transfer.slot.memory() is not None
-
-
-def _batches(transfers: Sequence[Transfer]) -> Iterator[list[Transfer]]:
-    batch: list[Transfer] = []
+def _batches(moves: Sequence[Move]) -> Iterator[list[Move]]:
+    batch: list[Move] = []
     size = 0
-    for transfer in transfers:
-        if batch and size + transfer.source.nbytes > _BATCH_BYTES:
+    for one in moves:
+        if batch and size + one.source.nbytes > _BATCH_BYTES:
             yield batch
             batch, size = [], 0
-        batch.append(transfer)
-        size += transfer.source.nbytes
+        batch.append(one)
+        size += one.source.nbytes
     if batch:
         yield batch
 
 
 @contextlib.contextmanager
-def _overwriting(done: list[str], names: Mapping[str, str]) -> Iterator[None]:
-    """Make an error name what has been overwritten so far, in the names of the target."""
+def _overwriting(done: Sequence[str], reading: Container[str], names: Mapping[str, str]) -> Iterator[None]:
+    """Make an error name what has been overwritten so far.
+
+    Args:
+        done: What was overwritten before, by name in the target.
+        reading: The names in the checkpoint of what is being overwritten.
+        names: Their names in the target, where these differ.
+    """
     try:
         yield
     except DamagedError as error:
-        changed = (*done, *(names[name] for name in error.overwritten if name in names))
+        changed = (*done, *(names.get(name, name) for name in error.overwritten if name in reading))
         error.overwritten = tuple(dict.fromkeys(changed))
         if error.overwritten:
             shown = ", ".join(error.overwritten[:5]) + (", …" if len(error.overwritten) > 5 else "")
             error.add_note(f"overwritten by then: {shown} ({len(error.overwritten)} variables); staged=True avoids it")
+        raise
+    except BaseException as error:  # a failing disk, or Ctrl-C
+        what = f"{len(done)} variables" if done else "some variables"
+        error.add_note(f"{what} of the target may have been overwritten by then")
         raise
 
 

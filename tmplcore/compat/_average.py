@@ -16,10 +16,10 @@ from tmplcore.errors import InvalidTypeError
 from tmplcore.getting import get_variable
 from tmplcore.initializers import Zeros
 from tmplcore.partitioned import SaveSliceInfo
+from tmplcore.scoping import variable_scope
 from tmplcore.store import get_default_store
 from tmplcore.tensor import Operation, Tensor
 from tmplcore.variable import Variable
-from tmplcore.variable_scope import variable_scope
 
 __all__ = ["ExponentialMovingAverage"]
 

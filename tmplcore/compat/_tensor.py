@@ -16,7 +16,6 @@ from tmplcore.errors import InvalidArgumentError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
 from tmplcore.initial import as_constant
 from tmplcore.initializers import RandomNormal, RandomUniform, TruncatedNormal
-from tmplcore.name_scope import new_prefix
 from tmplcore.random import drawing
 from tmplcore.shapes import as_shape
 from tmplcore.store import current_frame, get_default_store
@@ -40,7 +39,8 @@ __all__ = [
 
 def take_name(name: str) -> str:
     """Take an op name in the current name scope and return it, made unique."""
-    return new_prefix(current_frame(), name)[:-1]
+    frame = current_frame()
+    return frame.store.names.open(name, frame.prefix, frame.around.journal)[:-1]
 
 
 def _array(value: Any, dtype: Any = None) -> tuple[np.ndarray, DType]:

@@ -105,13 +105,14 @@ from tmplcore.initializers import UniformUnitScaling as uniform_unit_scaling_ini
 from tmplcore.initializers import VarianceScaling as variance_scaling_initializer
 from tmplcore.initializers import Zeros as zeros_initializer
 from tmplcore.modes import AUTO_REUSE, VariableAggregation, VariableSynchronization, no_regularizer
-from tmplcore.name_scope import name_scope
+from tmplcore.name_scoping import name_scope
 from tmplcore.partition import (
     fixed_size_partitioner,
     min_max_variable_partitioner,
     variable_axis_size_partitioner,
 )
 from tmplcore.scope import VariableScope
+from tmplcore.scoping import get_variable_scope, variable_op_scope, variable_scope
 from tmplcore.shapes import Dimension, TensorShape
 from tmplcore.store import VariableStore as Graph
 from tmplcore.store import get_default_store as get_default_graph
@@ -119,7 +120,6 @@ from tmplcore.store import reset_default_store as reset_default_graph
 from tmplcore.template import make_template
 from tmplcore.tensor import Operation, Tensor
 from tmplcore.variable import Variable
-from tmplcore.variable_scope import get_variable_scope, variable_op_scope, variable_scope
 
 __all__ = [
     "add_to_collection",

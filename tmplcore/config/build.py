@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from tmplcore.config.config import Config
-from tmplcore.config.models import KeepSettings, parse_best, parse_duration
+from tmplcore.config.models import KeepSettings
 from tmplcore.config.problems import Problem, config_error, dotted, problems_of
 from tmplcore.descriptors import Descriptor
 from tmplcore.errors import PluginError
 from tmplcore.plugins import PluginRegistry, default_registry
 
 if TYPE_CHECKING:
-    from tmplcore.checkpoint import CheckpointManager  # type: ignore[attr-defined,import-not-found,unused-ignore]
-    from tmplcore.store import VariableStore  # type: ignore[attr-defined,import-not-found,unused-ignore]
+    from tmplcore.checkpoint import CheckpointManager, KeepRule  # type: ignore[attr-defined,import-not-found,unused-ignore]
+    from tmplcore.store import VariableStore
 
 __all__ = ["all_plugin_problems", "build_manager", "build_store", "keep_rules", "plugin_options"]
 
@@ -91,7 +91,7 @@ def all_plugin_problems(config: Config, registry: PluginRegistry) -> list[Proble
 
 def build_store(config: Config, backend: str | None = None) -> VariableStore:
     """Make the store: the configured backend (or another one), getters and seed."""
-    from tmplcore.store import VariableStore  # type: ignore[attr-defined,import-not-found,unused-ignore]
+    from tmplcore.store import VariableStore
 
     registry = default_registry()
     name = backend if backend is not None else config.settings.backend
@@ -107,35 +107,33 @@ def build_store(config: Config, backend: str | None = None) -> VariableStore:
     )
 
 
-def build_manager(config: Config) -> CheckpointManager:
+def build_manager(config: Config, *, prune: bool = True) -> CheckpointManager:
     """Make the manager of the checkpoint directory."""
     from tmplcore.checkpoint import CheckpointManager  # type: ignore[attr-defined,import-not-found,unused-ignore]
 
     checkpoints = config.settings.checkpoints
     return CheckpointManager(
         config.directory,
-        keep=keep_rules(checkpoints.keep),
+        keep=keep_rules(checkpoints.keep) if prune else None,
         durable=checkpoints.durable,
         compression=checkpoints.compression,
     )
 
 
-def keep_rules(keep: KeepSettings) -> list[Any]:
+def keep_rules(keep: KeepSettings) -> list[KeepRule]:
     """Return the retention rules that a `keep` table stands for."""
     from tmplcore.checkpoint import KeepBest, KeepEvery, KeepLast, KeepTagged, KeepWithin  # type: ignore[attr-defined,import-not-found,unused-ignore]
 
-    rules: list[Any] = []
+    rules: list[KeepRule] = []
     if keep.last is not None:
         rules.append(KeepLast(keep.last))
     if keep.every is not None:
         rules.append(KeepEvery(keep.every))
-    for text in keep.best:
-        metric, mode, count = parse_best(text)
-        rules.append(KeepBest(metric, mode, count))
+    rules += map(KeepBest.parse, keep.best)
     if keep.within is not None:
-        rules.append(KeepWithin(parse_duration(keep.within)))
-    if rules and keep.tagged:
-        rules.append(KeepTagged() if keep.tagged is True else KeepTagged(*keep.tagged))
+        rules.append(KeepWithin(keep.within))
+    if keep.tagged:
+        rules.append(KeepTagged(*keep.tagged))
     return rules
 
 

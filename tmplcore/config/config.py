@@ -11,7 +11,7 @@ from tmplcore.config.models import Settings
 
 if TYPE_CHECKING:
     from tmplcore.checkpoint import CheckpointManager  # type: ignore[attr-defined,import-not-found,unused-ignore]
-    from tmplcore.store import VariableStore  # type: ignore[attr-defined,import-not-found,unused-ignore]
+    from tmplcore.store import VariableStore
 
 __all__ = ["Config"]
 
@@ -61,8 +61,12 @@ class Config:
 
         return build_store(self, backend)
 
-    def checkpoints(self) -> CheckpointManager:
-        """Return the manager of the configured checkpoint directory, under the configured retention."""
+    def checkpoints(self, *, prune: bool = True) -> CheckpointManager:
+        """Return the manager of the configured checkpoint directory.
+
+        Args:
+            prune: Whether each save deletes what the configured retention no longer keeps.
+        """
         from tmplcore.config.build import build_manager
 
-        return build_manager(self)
+        return build_manager(self, prune=prune)

@@ -9,52 +9,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 __all__ = ["CheckpointSettings", "GetterSettings", "InputSpec", "KeepSettings", "RestoreSettings", "Settings"]
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-
-
-def parse_duration(text: str | float) -> float:
-    """Return the seconds that `7d`, `36h`, `90m`, `30s`, `2w` or a number of seconds stand for.
-
-    Example:
-        >>> parse_duration("7d")
-        604800.0
-    """
-    if isinstance(text, int | float):
-        seconds = float(text)
-    else:
-        text = text.strip()
-        unit = text[-1:] if text[-1:] in _UNITS else ""
-        try:
-            seconds = float(text.removesuffix(unit)) * _UNITS.get(unit, 1.0)
-        except ValueError:
-            raise ValueError(f"{text!r} is not a duration; write 30s, 90m, 36h, 7d or 2w") from None
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"{text!r} is not a duration; write 30s, 90m, 36h, 7d or 2w")
-    return seconds
-
-
-def parse_best(text: str) -> tuple[str, Literal["min", "max"], int]:
-    """Split `loss:min:3` into metric, direction and count; `min` and 1 where left out.
-
-    Example:
-        >>> parse_best("accuracy:max")
-        ('accuracy', 'max', 1)
-    """
-    metric, _, rest = text.partition(":")
-    mode, _, count = rest.partition(":")
-    if not metric or mode not in ("", "min", "max") or (count and not (count.isascii() and count.isdigit())):
-        raise ValueError(
-            f"{text!r} does not say which checkpoints are best; write METRIC:min:COUNT, such as loss:min:3"
-        )
-    number = int(count or 1)
-    if number < 1:
-        raise ValueError(f"{text!r} keeps nothing; the count must be at least 1")
-    return metric, "max" if mode == "max" else "min", number
-
 
 def _best_rules(rules: list[str]) -> list[str]:
+    from tmplcore.checkpoint import KeepBest
+
     for rule in rules:
-        parse_best(rule)
+        KeepBest.parse(rule)
     return rules
 
 
@@ -105,8 +65,8 @@ class KeepSettings(_Table):
     """The best by a metric: `loss:min:3`, `accuracy:max`."""
     within: float | str | None = None
     """Those younger than this: `7d`, `36h`, `90m`, `30s`, or seconds."""
-    tagged: bool | list[str] = True
-    """Those with a tag (true), or with one of these tags."""
+    tagged: Strings = []
+    """Globs of the tags that protect a checkpoint; any tag does if empty."""
 
     @field_validator("best")
     @classmethod
@@ -117,7 +77,9 @@ class KeepSettings(_Table):
     @classmethod
     def _check_within(cls, value: float | str | None) -> float | str | None:
         if value is not None:
-            parse_duration(value)
+            from tmplcore.checkpoint import KeepWithin
+
+            KeepWithin(value)
         return value
 
 
@@ -149,7 +111,7 @@ class RestoreSettings(_Table):
     """What to do about a variable that the checkpoint lacks."""
     unexpected: Literal["error", "warn", "skip"] = "error"
     """What to do about one that only the checkpoint has."""
-    mismatch: Literal["error", "warn", "skip"] = "error"
+    mismatch: Literal["error", "warn", "init", "skip"] = "error"
     """What to do about another shape or dtype."""
     cast: bool = False
     """Convert dtypes that differ."""

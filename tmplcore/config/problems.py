@@ -129,7 +129,8 @@ def problems_of(
             message = "this key is required"
         else:
             message = item["msg"].removeprefix("Value error, ")
-            message = message[:1].lower() + message[1:] if not message[:2].isupper() else message
+            if item["type"] != "value_error":  # pydantic's own, which begin with a capital
+                message = message[:1].lower() + message[1:]
             given = item["input"]
             if not isinstance(given, dict | list) and repr(given) not in message:
                 message += f" (got {given!r})"

@@ -14,6 +14,7 @@ Every test makes its own backend in a fresh directory. What a backend says of it
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +89,7 @@ class BackendContract:
     Attributes:
         dtypes: The element types that the backend stores.
         refused: Element types that it must refuse with a BackendError that names the variable.
+        refused_names: Names that it must refuse with a ValueError that quotes the name.
     """
 
     dtypes: ClassVar[tuple[Any, ...]] = (
@@ -96,6 +98,7 @@ class BackendContract:
         ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, object,
     )  # fmt: skip
     refused: ClassVar[tuple[Any, ...]] = ()
+    refused_names: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def open(self, directory: Path) -> Backend:
@@ -279,12 +282,26 @@ class BackendContract:
             "a.b/c-d",
             "deep/er/and/deep/er",
             "_x",
-            "x//y",
+            "kernel",
         ]
         specs = [spec(name, (2,)) for name in [*names, *(f"{name}/longer" for name in names)]]
         cells = [stored.create(of, Given(np.full(2, i, np.float32))) for i, of in enumerate(specs)]
         for i, (of, cell) in enumerate(zip(specs, cells, strict=True)):
             assert same(stored.numpy(of, cell), np.full(2, i, np.float32)), of.name
+
+    def test_slots_can_come_first(self, stored: Backend) -> None:
+        names = ["dense/kernel/Adam", "dense/kernel", "dense", "dense/kernel/Adam/m"]
+        specs = [spec(name, (2,)) for name in names]
+        cells = [stored.create(of, Given(np.full(2, i, np.float32))) for i, of in enumerate(specs)]
+        stored.delete(specs[0], cells[0])
+        for i, (of, cell) in list(enumerate(zip(specs, cells, strict=True)))[1:]:
+            assert same(stored.numpy(of, cell), np.full(2, i, np.float32)), of.name
+
+    def test_names_it_cannot_store_are_refused(self, backend: Backend) -> None:
+        for name in self.refused_names:
+            with pytest.raises(ValueError, match=re.escape(repr(name))):
+                backend.create(spec(name, (2,)), Given(np.zeros(2, np.float32)))
+        backend.create(spec("v", (2,)), Given(np.zeros(2, np.float32)))
 
     def test_many_variables(self, stored: Backend) -> None:
         specs = [spec(f"layer_{i % 10}/v{i}", (i % 7,)) for i in range(300)]
@@ -306,6 +323,7 @@ class BackendContract:
             backend.close()
             pytest.skip("values of this backend end with the process")
         specs = [spec(f"scope/v{i}", (3, 4), dtype) for i, dtype in enumerate(self.dtypes)]
+        specs += [spec("scope", (3, 4)), spec("scope/v0/slot", (3, 4)), spec("scope/v0/slot/slot", (3, 4))]
         for of in specs:
             backend.create(of, Given(sample((3, 4), of.dtype)))
         backend.close()
@@ -317,5 +335,21 @@ class BackendContract:
                 cell = again.create(of, initial)
                 assert same(again.numpy(of, cell), sample((3, 4), of.dtype)), of.dtype
                 assert initial.asked == 0
+            changed = spec("scope/v0/slot", (3, 4))
+            cell = again.create(changed, Given(None))
+            again.assign(changed, cell, np.full((3, 4), 7))
+            again.delete(specs[0], again.create(specs[0], Given(None)))
+            again.create(spec("scope/new", (2,)), Given([1, 2]))
+        finally:
+            again.close()
+
+        again = self.open(tmp_path)
+        try:
+            assert same(again.numpy(changed, again.create(changed, Given(None))), np.full((3, 4), 7, np.float32))
+            new = spec("scope/new", (2,))
+            assert same(again.numpy(new, again.create(new, Given([0, 0]))), np.array([1, 2], np.float32))
+            made_again = Given(sample((3, 4), specs[0].dtype))
+            again.create(specs[0], made_again)
+            assert made_again.asked == 1
         finally:
             again.close()

@@ -16,6 +16,7 @@ import typer
 from tmplctl.errors import ExitCode
 from tmplctl.output import Report, Screen, json_value
 from tmplctl.session import Session
+from tmplctl.table import Cell, Column
 from tmplctl.text import count
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 def show(
     context: typer.Context,
-    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="This key or table only.")] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="This key or table only.")] = None,
 ) -> Report:
     """Show every key with its value and where it was said: a flag, the environment, the file, or nowhere."""
     session: Session = context.find_root().obj
@@ -138,14 +139,12 @@ class Settings(Report):
     def show(self, screen: Screen) -> None:
         """Show a table of keys; what is at its default is dim."""
         screen.line(f"file: {self._config.file or 'none (all defaults)'}", "dim")
-        rows = []
+        rows: list[list[str | Cell]] = []
         for key, value in self._values.items():
             origin = self._origin(key)
             style = "" if origin else "dim"
-            rows.append(
-                [screen.text(key, style), screen.text(_toml(value), style), screen.text(origin or "default", style)]
-            )
-        screen.table([("KEY", "whole"), "VALUE", "FROM"], rows)
+            rows.append([Cell(key, style), Cell(_toml(value), style), Cell(origin or "default", style)])
+        screen.table(["KEY", Column("VALUE", fold=True), Column("FROM", fold=True)], rows)
 
 
 def _toml(value: Any) -> str:

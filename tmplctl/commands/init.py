@@ -24,7 +24,7 @@ EXAMPLES = (
 
 def command(
     context: typer.Context,
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to; made if it is not there.")] = Path(),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made if it is not there.")] = Path(),
     config_only: Annotated[bool, typer.Option("--config-only", help="Write tmpl.toml, no model.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written.")] = False,
 ) -> Report:

@@ -11,6 +11,7 @@ from tmplcore.plugins import PluginInfo
 from tmplctl.errors import ExitCode
 from tmplctl.output import Report, Screen
 from tmplctl.session import Session
+from tmplctl.table import Cell, Column
 from tmplctl.text import count
 
 EXAMPLES = (
@@ -22,7 +23,7 @@ EXAMPLES = (
 
 def command(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="These plugins only.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="These plugins only.")] = None,
 ) -> Report:
     """Show the installed plugins: what they offer, where they come from, and whether they work.
 
@@ -97,36 +98,21 @@ class Plugins(Report):
 
     def show(self, screen: Screen) -> None:
         """Show a row for each thing that is offered, then what is wrong."""
-        rows: list[list[Any]] = []
+        rows: list[list[str | Cell]] = []
         for plugin in self._plugins:
             origin = f"{plugin.distribution} {plugin.version}".strip() or plugin.module
-            state = plugin.state
-            for number, offer in enumerate(plugin.offers):
-                missing = offer.missing()
-                shown = screen.text("not installed", "yellow") if missing else screen.text("ok", "green")
-                rows.append(
-                    [
-                        plugin.name if number == 0 else "",
-                        offer.kind,
-                        offer.name,
-                        shown,
-                        origin if number == 0 else "",
-                        offer.summary,
-                    ]
-                )
+            first: list[str | Cell] = [plugin.name, origin]
+            for offer in plugin.offers:
+                state = Cell("not installed", "yellow") if offer.missing() else Cell("ok", "green")
+                rows.append([first[0], offer.kind, offer.name, state, first[1], offer.summary])
+                first = ["", ""]
             if not plugin.offers:
-                style = "red" if state in ("failed", "conflict") else "dim"
-                label = "ok" if state == "loaded" else state
-                rows.append([plugin.name, "", "", screen.text(label, style), origin, ""])
-        columns: list[str | tuple[str, str]] = [
-            ("PLUGIN", "whole"),
-            ("KIND", "whole"),
-            ("NAME", "whole"),
-            ("STATE", "whole"),
-            "FROM",
-            "WHAT IT IS",
-        ]
-        screen.table(columns, rows)
+                bad = plugin.state in ("failed", "conflict")
+                label = "ok" if plugin.state == "loaded" else plugin.state
+                rows.append([plugin.name, "", "", Cell(label, "red" if bad else "dim"), origin, ""])
+        screen.table(
+            ["PLUGIN", "KIND", "NAME", "STATE", Column("FROM", fold=True), Column("WHAT IT IS", fold=True)], rows
+        )
         for plugin in self._plugins:
             for problem in plugin.problems:
                 screen.line(f"{plugin.name}: {problem}", "yellow" if plugin.state == "loaded" else "red")

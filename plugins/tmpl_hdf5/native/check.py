@@ -38,14 +38,13 @@ def check_meta(reader: NativeReader) -> Iterator[Damage]:
 
 def check_rows(
     reader: NativeReader,
-    rows: list[int] | None,
+    numbers: Numbers,
     *,
     jobs: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Damage]:
-    """Check the hashes of some variables, or of all, in the order in which they lie in the file."""
+    """Check the hashes of some rows, in the order in which they lie in the file."""
     index = reader.index
-    numbers = np.arange(len(index.names)) if rows is None else np.array(rows, np.int64)
     sizes = index.sizes
     packed = [row for row in numbers.tolist() if row in index.packed] if index.packed else []
     plain = numbers[sizes[numbers] > 0]

@@ -10,7 +10,7 @@ import struct
 import threading
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
-from operator import attrgetter
+from operator import attrgetter, eq
 from pathlib import Path
 from typing import Any, final
 
@@ -223,7 +223,7 @@ class NativeReader(Reader):
         """Read a whole variable."""
         stored, shape = self.kind(row)
         out = np.empty(shape, stored.raw)
-        self._fill([row], [out], verify=False)
+        self._fill(np.array([row]), [out], verify=False)
         return self._finished(row, out)
 
     def read_slice(self, row: int, index: Any) -> np.ndarray:
@@ -231,7 +231,7 @@ class NativeReader(Reader):
         stored, shape = self.kind(row)
         if stored.is_text or 0 in shape or row in self.index.packed:
             return np.asarray(self.read_row(row)[index])
-        return np.array(self._mapped([row])[0][index], copy=True)
+        return np.array(self._mapped(np.array([row]))[0][index], copy=True)
 
     def read(
         self, names: Iterable[str] | None = None, *, mapped: bool = False, verify: bool = False
@@ -239,21 +239,28 @@ class NativeReader(Reader):
         """Return arrays; see `Reader.read`."""
         wanted = self.index.names if names is None else list(names)
         rows = self._numbers(wanted)
-        kinds = self.index.kinds
-        types = self.index.types[rows].tolist()
-        odd = {kind for kind, (stored, shape) in enumerate(kinds) if stored.is_text or 0 in shape}
-        plain = [n for n, row in enumerate(rows) if types[n] not in odd and row not in self.index.packed]
-        if mapped and len(plain) == len(rows):
-            if verify:
-                self._refuse([found for found in map(self.check, rows) if found is not None], ())
-            return dict(zip(wanted, self._mapped(rows), strict=True))
-        outs = [np.empty(kinds[kind][1], kinds[kind][0].raw) for kind in types]
-        done = set(plain) if mapped else set()
-        self._refuse(self._fill(rows, outs, verify=verify), ())
+        index = self.index
+        types = index.types[rows]
         if mapped:
-            for number, array in zip(plain, self._mapped([rows[n] for n in plain]), strict=True):
-                outs[number] = array
-        return {name: outs[n] if n in done else self._finished(rows[n], outs[n]) for n, name in enumerate(wanted)}
+            there = index.sizes[rows] > 0
+            there[np.isin(types, [kind for kind, (stored, _) in enumerate(index.kinds) if stored.is_text])] = False
+            there[np.isin(rows, list(index.packed))] = False
+            if verify:
+                self._refuse(list(check_rows(self, rows[there])), ())
+            arrays = self._mapped(rows[there])
+            if len(arrays) == len(rows):
+                return dict(zip(wanted, arrays, strict=True))
+            others = self.read([wanted[n] for n in np.flatnonzero(~there).tolist()], verify=verify)
+            found = dict(zip((wanted[n] for n in np.flatnonzero(there).tolist()), arrays, strict=True)) | others
+            return {name: found[name] for name in wanted}
+        kinds = types.tolist()
+        shapes, raws = [shape for _, shape in index.kinds], [stored.raw for stored, _ in index.kinds]
+        outs = list(map(np.empty, map(shapes.__getitem__, kinds), map(raws.__getitem__, kinds)))
+        self._refuse(self._fill(rows, outs, verify=verify), ())
+        odd = [kind for kind, (stored, _) in enumerate(index.kinds) if stored.raw != stored.dtype]
+        for number in np.flatnonzero(np.isin(types, odd)).tolist():
+            outs[number] = self._finished(int(rows[number]), outs[number])
+        return dict(zip(wanted, outs, strict=True))
 
     def read_into(self, targets: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
         """Fill arrays; see `Reader.read_into`."""
@@ -263,8 +270,9 @@ class NativeReader(Reader):
         types = self.index.types[rows].tolist()
         shapes = [shape for _, shape in kinds]
         dtypes = [stored.dtype for stored, _ in kinds]
-        if list(map(_shape_of, outs)) != list(map(shapes.__getitem__, types)) or list(map(_dtype_of, outs)) != list(
-            map(dtypes.__getitem__, types)
+        # One by one: 100,000 tuples kept at once would wake the garbage collector.
+        if not all(map(eq, map(_shape_of, outs), map(shapes.__getitem__, types))) or not all(
+            map(eq, map(_dtype_of, outs), map(dtypes.__getitem__, types))
         ):
             for name, out, kind in zip(names, outs, types, strict=True):
                 if out.shape != shapes[kind] or out.dtype != dtypes[kind]:
@@ -277,7 +285,7 @@ class NativeReader(Reader):
                 self._buffer(out, kinds[kind][0]) if kind in odd else out for out, kind in zip(outs, types, strict=True)
             ]
         damage = self._fill(rows, buffers, verify=verify)
-        for row, out, buffer in zip(rows, outs, buffers, strict=True) if odd else ():
+        for row, out, buffer in zip(rows.tolist(), outs, buffers, strict=True) if odd else ():
             if not np.may_share_memory(out, buffer):
                 out[...] = self._finished(row, buffer)
         self._refuse(damage, names)
@@ -294,21 +302,23 @@ class NativeReader(Reader):
             return decode_text(out, stored, self.index.lengths.get(row))
         return out if out.dtype == stored.dtype else out.view(stored.dtype)
 
-    def _numbers(self, names: list[str]) -> list[int]:
+    def _numbers(self, names: list[str]) -> np.ndarray:
         if names == self.index.names:
-            return list(range(len(names)))
+            return np.arange(len(names))
         try:
-            return list(map(self._positions().__getitem__, names))
+            return np.array(list(map(self._positions().__getitem__, names)), np.int64)
         except KeyError as error:
             raise VariableMissingError(f"{self.path} has no variable {error.args[0]!r}") from None
 
-    def _fill(self, rows: list[int], outs: list[np.ndarray], *, verify: bool) -> list[Damage]:
+    def _fill(self, numbers: np.ndarray, outs: list[np.ndarray], *, verify: bool) -> list[Damage]:
         """Fill arrays of the stored types; return those whose hash differs."""
         index = self.index
-        for number, row in enumerate(rows) if index.packed else ():
+        damage = []
+        for number, row in enumerate(numbers.tolist()) if index.packed else ():
             if row in index.packed:
                 outs[number][...] = unpack(self, row)
-        numbers = np.array(rows, np.int64)
+                if verify:
+                    damage += list(check_rows(self, np.array([row])))
         sizes = index.sizes[numbers]
         plain = sizes > 0
         if index.packed:
@@ -318,11 +328,7 @@ class NativeReader(Reader):
         if (np.diff(offsets) < 0).any():
             order = np.argsort(offsets, kind="stable")
             places, offsets = places[order], offsets[order]
-        buffers = (
-            outs
-            if len(places) == len(outs) and places[-1:] == len(outs) - 1 and (np.diff(places) == 1).all()
-            else list(map(outs.__getitem__, places.tolist()))
-        )
+        buffers = outs if np.array_equal(places, np.arange(len(outs))) else list(map(outs.__getitem__, places.tolist()))
         try:
             try:
                 hashes = fill(self.fd, offsets, sizes[places], buffers, LARGE, hashed=verify)
@@ -333,15 +339,16 @@ class NativeReader(Reader):
                     buffer[...] = copy
         except EOFError as error:
             raise DamagedError(f"{self.path} is cut short: {error}", hint="tmplctl verify says what is whole") from None
-        if hashes is None:
-            return []
-        bad = numbers[places[hashes != index.hashes[numbers[places]]]]
-        return [self.differs(row) for row in bad.tolist()]
+        if hashes is not None:
+            bad = numbers[places[hashes != index.hashes[numbers[places]]]]
+            damage += [self.differs(row) for row in bad.tolist()]
+        return damage
 
-    def _mapped(self, rows: list[int]) -> list[np.ndarray]:
+    def _mapped(self, numbers: np.ndarray) -> list[np.ndarray]:
         """Return variables with data as read-only arrays over the mapped file."""
+        if not len(numbers):
+            return []
         index = self.index
-        numbers = np.array(rows, np.int64)
         if int((index.offsets[numbers] + index.sizes[numbers]).max(initial=0)) > self.size:
             raise DamagedError(f"{self.path} is cut short", hint="tmplctl verify says what is whole")
         kinds = [(stored.dtype, shape) for stored, shape in index.kinds]
@@ -359,10 +366,6 @@ class NativeReader(Reader):
         problem = "the data is not what was written: the hash differs"
         return self.damage(self.index.names[row], problem, at, at + int(self.index.sizes[row]))
 
-    def check(self, row: int) -> Damage | None:
-        """Check one variable."""
-        return next(check_rows(self, [row]), None)
-
     def _refuse(self, damage: list[Damage], overwritten: Sequence[str]) -> None:
         if damage:
             names = ", ".join(repr(found.name) for found in damage[:5]) + (", …" if len(damage) > 5 else "")
@@ -379,7 +382,7 @@ class NativeReader(Reader):
         """Check every byte of the file, or the structure and some variables; see `Reader.verify`."""
         yield from self.structure_damage()
         yield from check_meta(self)
-        rows = None if names is None else self._numbers(list(names))
+        rows = self._numbers(self.index.names if names is None else list(names))
         yield from check_rows(self, rows, jobs=jobs, progress=progress)
         if names is None:
             yield from check_padding(self)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from operator import attrgetter, itemgetter
+from operator import attrgetter, eq, itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +20,7 @@ import xxhash
 
 from tmpl_hdf5.native import index as index_format
 from tmpl_hdf5.native.blocks import BLOCK, fallocate, flat_blocks, write_at
+from tmpl_hdf5.native.direct import SMALLEST, write_direct
 from tmpl_hdf5.native.dtypes import StoredType, stored_type, type_code
 from tmpl_hdf5.native.index import ALIGNMENT, Kind, Packed
 from tmpl_hdf5.native.packing import chunk_origins, chunk_shape, codec_for, filters_for, pack_chunk
@@ -34,8 +35,7 @@ META_ROOM = 1024
 """The metadata is padded to a multiple of this, so that a step's metrics rarely change the layout."""
 
 _KEPT_BYTES = 64 << 20  # of structures of earlier saves
-_SMALL_BATCH = 16 << 20  # bytes of small variables that are joined and written at once
-_INLINE = 1 << 20  # below this many bytes a second thread costs more than it gains
+_SMALL_BATCH = 1 << 20  # bytes of small variables that are joined, written and hashed while they are in the cache
 
 Value = np.ndarray | LazyVariable
 _shape_of = attrgetter("shape")
@@ -77,9 +77,24 @@ class _Layouts:
         self._kept: list[_Layout] = []
         self._lock = threading.Lock()
 
-    def find(self, subject: _Subject) -> _Layout | None:
+    def find(self, names: list[str], values: list[Any], aliases: dict[int, int], meta_size: int) -> _Layout | None:
+        """Return the layout for such values.
+
+        Shapes and dtypes are compared one by one: 100,000 tuples kept at once would wake the garbage collector.
+        """
         with self._lock:
-            return next((layout for layout in self._kept if layout.subject == subject), None)
+            kept = list(self._kept)
+        for layout in kept:
+            subject = layout.subject
+            if (
+                subject.meta_size == meta_size
+                and subject.names == names
+                and subject.aliases == aliases
+                and all(map(eq, map(_dtype_of, values), subject.dtypes))
+                and all(map(eq, map(_shape_of, values), subject.shapes))
+            ):
+                return layout
+        return None
 
     def keep(self, layout: _Layout) -> None:
         with self._lock:
@@ -107,7 +122,7 @@ def write(path: Path, variables: Mapping[str, Value], meta: Metadata, options: W
         raise SaveError(f"cannot create {path}: {error.strerror}") from error
     try:
         try:
-            _fill(fd, layout, values, texts, text, options)
+            _fill(path, fd, layout, values, texts, text, options)
             if options.durable:
                 os.fsync(fd)
         finally:
@@ -147,20 +162,19 @@ def _layout(
     names: list[str], values: list[Any], meta_size: int, options: WriteOptions
 ) -> tuple[_Layout, dict[int, Text]]:
     """Return the layout for these values, an earlier one if it still fits, and the text among them, encoded."""
+    aliases = _aliases(values)
     try:
+        layout = None if options.compression else _layouts.find(names, values, aliases, meta_size)
+        if layout is not None:
+            texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
+            if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
+                return layout, texts
         shapes, dtypes = list(map(_shape_of, values)), list(map(_dtype_of, values))
     except AttributeError:
-        shapes, dtypes = [], []
-    if len(shapes) < len(values):
+        raise _not_an_array(names, values) from None
+    if not all(issubclass(kind, np.dtype) for kind in set(map(type, dtypes))):
         raise _not_an_array(names, values)
-    subject = _Subject(names, shapes, dtypes, _aliases(values), meta_size)
-    layout = None if options.compression else _layouts.find(subject)
-    if layout is not None:
-        texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
-        if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
-            return layout, texts
-    if not all(isinstance(dtype, np.dtype) for dtype in dtypes):
-        raise _not_an_array(names, values)
+    subject = _Subject(names, shapes, dtypes, aliases, meta_size)
     texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
     layout = _new_layout(subject, texts, options)
     if not layout.plan.packings:  # their sizes depend on the values
@@ -243,7 +257,7 @@ def _aliases(values: list[Any]) -> dict[int, int]:
 
 
 def _fill(
-    fd: int, layout: _Layout, values: list[Any], texts: dict[int, Text], meta: bytes, options: WriteOptions
+    path: Path, fd: int, layout: _Layout, values: list[Any], texts: dict[int, Text], meta: bytes, options: WriteOptions
 ) -> None:
     plan = layout.plan
     header = plan.header
@@ -252,12 +266,14 @@ def _fill(
     foreign = layout.foreign
     if not set(map(type, values)) <= {np.ndarray}:
         foreign |= {row for row, value in enumerate(values) if type(value) is not np.ndarray}
-    with _Pipe(fd, threaded=header.size > _INLINE, options=options) as pipe:
-        if not plan.packings:
-            pipe.write(plan.image, 0)
-        for batch in _batches(plan):
-            _write_small(pipe, plan, batch, values, foreign, texts, hashes)
-        for row in plan.large.tolist():
+    if not plan.packings:
+        write_at(fd, plan.image, 0)
+    for batch in _batches(plan):
+        size = _write_small(fd, plan, batch, values, foreign, texts, hashes)
+        if options.progress is not None:
+            options.progress(size)
+    with _Pipe(fd, options) as pipe:
+        for row in _write_directly(path, fd, plan, values, texts, hashes, options):
             _write_large(pipe, plan, row, values[row], texts.get(row), hashes)
         _write_packed(pipe, plan, values, texts, hashes)
     for row, first in plan.aliases.items():
@@ -288,14 +304,15 @@ def _batches(plan: Plan) -> list[np.ndarray]:
 
 
 def _write_small(
-    pipe: _Pipe,
+    fd: int,
     plan: Plan,
     rows: np.ndarray,
     values: list[Any],
     foreign: frozenset[int],
     texts: dict[int, Text],
     hashes: np.ndarray,
-) -> None:
+) -> int:
+    """Write small variables that lie together; return how many bytes."""
     numbers = rows.tolist()
     first, last = numbers[0], numbers[-1]
     if last - first + 1 == len(numbers):
@@ -313,10 +330,12 @@ def _write_small(
     except (BufferError, TypeError, ValueError):  # something is not contiguous
         arrays = [np.ascontiguousarray(array) for array in arrays]
         data = _join(arrays, gaps)
-    pipe.write(data, first_offset := int(offsets[0]))
-    if len(data) != int(offsets[-1] + sizes[-1]) - first_offset:
+    at = int(offsets[0])
+    if len(data) != int(offsets[-1] + sizes[-1]) - at:
         raise SaveError("a variable changed its size while it was being saved")
+    write_at(fd, data, at)
     hashes[rows] = np.fromiter(map(xxhash.xxh3_64_intdigest, arrays), np.uint64, len(arrays))
+    return len(data)
 
 
 def _join(arrays: list[Any], gaps: np.ndarray) -> bytes:
@@ -327,6 +346,36 @@ def _join(arrays: list[Any], gaps: np.ndarray) -> bytes:
     zeros = [bytes(gap) for gap in range(int(gaps.max()) + 1)]
     parts[1::2] = map(zeros.__getitem__, gaps.tolist())
     return b"".join(parts)
+
+
+def _write_directly(
+    path: Path,
+    fd: int,
+    plan: Plan,
+    values: list[Any],
+    texts: dict[int, Text],
+    hashes: np.ndarray,
+    options: WriteOptions,
+) -> list[int]:
+    """Write large arrays around the page cache if that pays; return the large rows that are still to be written."""
+    rows = plan.large.tolist()
+    direct = [
+        row
+        for row in rows
+        if row not in texts
+        and isinstance(values[row], np.ndarray)
+        and values[row].flags.c_contiguous
+        and values[row].dtype.isnative
+    ]
+    if not options.durable or int(plan.sizes[direct].sum()) < SMALLEST:
+        return rows
+    arrays = [raw_array(values[row], plan.kinds[plan.types[row]][0], None) for row in direct]
+    found = write_direct(path, fd, arrays, plan.offsets[direct].tolist(), options.progress)
+    if found is None:
+        return rows
+    hashes[direct] = found
+    os.ftruncate(fd, plan.header.size)
+    return [row for row in rows if row not in set(direct)]
 
 
 def _write_large(pipe: _Pipe, plan: Plan, row: int, value: Value, text: Text | None, hashes: np.ndarray) -> None:
@@ -394,30 +443,23 @@ def raw_array(value: Value, stored: StoredType, text: Text | None) -> np.ndarray
 
 
 class _Pipe:
-    """Writes in a second thread, so that the caller can hash and join meanwhile; a few writes are under way at most."""
+    """Writes in a second thread, so that the caller can hash the next block; a few writes are under way at most."""
 
-    def __init__(self, fd: int, *, threaded: bool, options: WriteOptions) -> None:
+    def __init__(self, fd: int, options: WriteOptions) -> None:
         self._fd = fd
-        self._pool = ThreadPoolExecutor(1, "tmplcore-save") if threaded else None
+        self._pool = ThreadPoolExecutor(1, "tmplcore-save")  # starts its thread with the first write
         self._waiting: deque[tuple[Future[None], int]] = deque()
         self._progress = options.progress
 
     def write(self, data: Any, offset: int) -> None:
-        size = memoryview(data).nbytes
-        if self._pool is None:
-            write_at(self._fd, data, offset)
-            self._report(size)
-            return
-        self._waiting.append((self._pool.submit(write_at, self._fd, data, offset), size))
+        future = self._pool.submit(write_at, self._fd, data, offset)
+        self._waiting.append((future, memoryview(data).nbytes))
         if len(self._waiting) > 2:
             self._take()
 
     def _take(self) -> None:
         future, size = self._waiting.popleft()
         future.result()
-        self._report(size)
-
-    def _report(self, size: int) -> None:
         if self._progress is not None:
             self._progress(size)
 
@@ -428,9 +470,7 @@ class _Pipe:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
-                while self._waiting:
-                    self._take()
+            while self._waiting and kind is None:
+                self._take()
         finally:
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
+            self._pool.shutdown(cancel_futures=True)

@@ -8,13 +8,6 @@ import pytest
 PAGES = sorted((Path(__file__).parents[3] / "docs" / "reference" / "getters").glob("*.md"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_examples_of_a_page(page):
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-    assert blocks
-    exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": page.stem})
-
-
 @pytest.mark.parametrize("page", [page for page in PAGES if page.stem != "index"], ids=lambda page: page.stem)
 def test_the_configuration_on_a_page(page, tmp_path):
     import tmplcore.config

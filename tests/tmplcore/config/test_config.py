@@ -14,7 +14,6 @@ import pytest
 
 import tmplcore.config
 from tmplcore.config.locate import line_of
-from tmplcore.config.models import parse_best, parse_duration
 from tmplcore.errors import ConfigError
 
 FILE = """\
@@ -111,7 +110,7 @@ def test_tmpl_toml_comes_before_pyproject(project):
         ("[checkpoints]\n\ndirectry = 'x'", "tmpl.toml:3: checkpoints.directry: there is no such key", "checkpoints.directory"),
         ("[checkpoints.keep]\nlast = 0", "tmpl.toml:2: checkpoints.keep.last: input should be greater than", "schema"),
         ("checkpoints.keep.last = 'x'", "tmpl.toml:1: checkpoints.keep.last: input should be a valid integer", "schema"),
-        ("[checkpoints.keep]\nbest = 'loss:smallest'", "tmpl.toml:2: checkpoints.keep.best: 'loss:smallest'", "schema"),
+        ("[checkpoints.keep]\nbest = 'loss:smallest'", "tmpl.toml:2: checkpoints.keep.best: KeepBest: the mode is 'min' or 'max'", "schema"),
         ("[checkpoints.keep]\nwithin = '7 parsecs'", "tmpl.toml:2: checkpoints.keep.within: '7 parsecs'", "schema"),
         ("source = 'no colon'", "tmpl.toml:1: source: 'no colon' is not of the form package.module:attribute", "schema"),
         ("seed = -1", "tmpl.toml:1: seed: input should be greater than or equal to 0 (got -1)", "schema"),
@@ -168,17 +167,6 @@ def test_lines_of_keys():
     assert line_of(text, ("l", 1)) == 10
     assert line_of(text, ("t", "nothing")) == 2
     assert line_of(text, ("nothing",)) is None
-
-
-def test_durations_and_best():
-    assert parse_duration("1.5h") == 5400
-    assert parse_best("loss:min:3") == ("loss", "min", 3)
-    for wrong in ("loss:x", ":min", "loss:min:0", "loss:min:-1", "loss:min:x"):
-        with pytest.raises(ValueError, match=re.escape(repr(wrong))):
-            parse_best(wrong)
-    for wrong in ("", "-1d", "nan", "infd", "d"):
-        with pytest.raises(ValueError, match="is not a duration"):
-            parse_duration(wrong)
 
 
 def test_the_schema_accepts_what_load_accepts_and_refuses_what_it_refuses():

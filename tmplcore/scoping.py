@@ -8,8 +8,9 @@ from typing import Any, NoReturn, final
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.modes import ReuseMode
-from tmplcore.name_scope import new_prefix, store_of
-from tmplcore.scope import Reuse, VariableScope
+from tmplcore.name_scoping import store_of
+from tmplcore.numbering import NOTHING, ONCE, Names
+from tmplcore.scope import Reuse, Settings, VariableScope
 from tmplcore.store import current_frame
 
 __all__ = ["get_variable_scope", "variable_op_scope", "variable_scope"]
@@ -50,12 +51,13 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
     __slots__ = (
         "_auxiliary",
         "_default_name",
+        "_entered",
         "_given",
-        "_name_or_scope",
-        "_numbered",
-        "_open",
-        "_own_prefix",
+        "_inner",
+        "_number",
+        "_original",
         "_reuse",
+        "_target",
         "_values",
     )
 
@@ -86,14 +88,15 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             )
         if auxiliary_name_scope is not True and auxiliary_name_scope is not False:
             raise InvalidTypeError(f"The auxiliary_name_scope must be True or False, not {auxiliary_name_scope!r}")
-        self._name_or_scope = name_or_scope
+        self._target = name_or_scope
         self._default_name = default_name
         self._values = None if values is None else _listed(values)
         self._reuse = reuse
         self._auxiliary = auxiliary_name_scope
-        self._numbered: str | None = None
-        self._own_prefix: str | None = None
-        self._open: tuple[Any, ...] | None = None
+        self._original: str | None = None  # the name scope of the first entry, which later ones pass on
+        self._number: str | None = None  # the numbered name, likewise
+        self._inner: Frame | None = None
+        self._entered: Any = None
         self._given: dict[str, Any] | None = None
         if not (
             initializer is None
@@ -118,125 +121,129 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             self._given = {name: value for name, value in arguments.items() if value is not None}
 
     def __enter__(self) -> VariableScope:
-        if not self._values:
-            return self._enter(None)
-        store = store_of(self._values)
-        if store is None or store is current_frame().store:
-            return self._enter(None)
-        entered = store.as_default()
-        entered.__enter__()
-        try:
-            return self._enter(entered)
-        except BaseException:
-            entered.__exit__(None, None, None)
-            raise
-
-    def _enter(self, entered: Any) -> VariableScope:
         try:
             frame = CURRENT.get()
         except LookupError:
             frame = current_frame()
-        target = self._name_or_scope
+        target = self._target
+        if self._values:
+            return self._enter_with_values(self._values)
         if type(target) is VariableScope:
-            outer, inner = self._jump(frame, target)
+            inner = self._jumped(frame, target)
+        elif type(target) is str and target and self._auxiliary:
+            # What `_descended` does, for the usual case.
+            around = frame.scope
+            settings = around._settings
+            if self._given is not None or settings.constraint is not None:
+                settings = settings.inherited(self._given)
+            prefix = frame.store.names.open(target, frame.prefix, frame.around.journal)
+            if self._original is None:
+                self._original = prefix
+            inner = _inside(
+                frame, target, target, around, self._reuse or around._reuse, settings, prefix, self._original
+            )
         else:
-            outer, inner = self._descend(frame, target)
+            inner = self._descended(frame, target)
         CURRENT.set(inner)
-        scope = inner.scope
-        self._open = (outer, inner, scope, entered, self._open)
-        return scope
+        self._inner = inner
+        return inner.scope
 
-    def _descend(self, frame: Frame, target: Any) -> tuple[Frame, Frame]:
+    def _enter_with_values(self, values: list[Any]) -> VariableScope:
+        """Enter in the store that `values` are from."""
+        store = store_of(values)
+        self._values = None
+        try:
+            if store is None or store is current_frame().store:
+                return self.__enter__()
+            self._entered = store.as_default()
+            self._entered.__enter__()
+            try:
+                return self.__enter__()
+            except BaseException:
+                self._entered.__exit__(None, None, None)
+                raise
+        finally:
+            self._values = values
+
+    def _descended(self, frame: Frame, name: Any) -> Frame:
+        """Return the frame inside a scope that is entered by its name below the current one."""
         around = frame.scope
-        reuse = self._reuse
-        opened = frame.opened
-        if target is None:
-            if reuse:
-                raise InvalidArgumentError(
-                    "reuse=True cannot be used without a name_or_scope",
-                    hint="name the scope, or set reuse on the scope around it",
-                )
-            wanted = self._default_name
-            if not isinstance(wanted, str):
-                raise InvalidTypeError(f"VariableScope: default_name must be a string, not {wanted!r}")
-            target = self._numbered
-            if target is None:
-                target, opened = opened.number(wanted)
-        elif isinstance(target, str):
-            wanted = target
-        else:
-            raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {target!r}")
-        prefix = self._opened_prefix(frame, wanted)
-        if self._auxiliary and not wanted and self._name_or_scope is None:
-            prefix = ""  # an empty default name opens the empty name scope, which is the root
-        if self._default_name is not None and self._name_or_scope is None:
-            self._numbered = target
-        name = around._prefix + target
-        scope = VariableScope._made(
-            name,
-            reuse or around._reuse,
-            around._settings.inherited(self._given),
-            (self._own_prefix or "") if self._auxiliary else prefix,
-        )
-        if name:
-            outside, inside = opened.open(target)
-        else:
-            outside = inside = opened.open("")[0]
-        outer = frame if outside is frame.opened else frame.at(around, frame.prefix, outside)
-        return outer, frame.at(scope, prefix, inside)
+        wanted = name
+        if name is None:
+            wanted, name = self._numbered(frame.opened)
+        elif not isinstance(name, str):
+            raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {name!r}")
+        prefix = frame.prefix
+        original = prefix
+        if self._auxiliary:
+            if wanted:
+                prefix = frame.store.names.open(wanted, prefix, frame.around.journal)
+                if self._original is None:
+                    self._original = prefix
+            elif self._target is None:  # an empty default name opens the empty name scope, which is the root
+                prefix = ""
+            original = self._original or ""
+        self._number = name
+        settings = around._settings
+        if self._given is not None or settings.constraint is not None:
+            settings = settings.inherited(self._given)
+        return _inside(frame, name, wanted, around, self._reuse or around._reuse, settings, prefix, original)
 
-    def _jump(self, frame: Frame, target: VariableScope) -> tuple[Frame, Frame]:
+    def _numbered(self, opened: Names) -> tuple[str, str]:
+        """Return the default name, without and with its number."""
+        if self._reuse:
+            raise InvalidArgumentError(
+                "reuse=True cannot be used without a name_or_scope",
+                hint="name the scope, or set reuse on the scope around it",
+            )
+        wanted = self._default_name
+        if not isinstance(wanted, str):
+            raise InvalidTypeError(f"VariableScope: default_name must be a string, not {wanted!r}")
+        return wanted, opened.numbered(wanted) if self._number is None else self._number
+
+    def _jumped(self, frame: Frame, target: VariableScope) -> Frame:
+        """Return the frame inside a scope that is entered where it is."""
         name = target._name
-        prefix = self._opened_prefix(frame, name.rpartition("/")[2])
-        scope = VariableScope._made(
-            name,
-            self._reuse or target._reuse,
-            target._settings.inherited(self._given),
-            target._original_name_scope,
-        )
-        outside, inside = frame.opened.jump(name)
-        outer = frame if outside is frame.opened else frame.at(frame.scope, frame.prefix, outside)
-        return outer, frame.at(scope, prefix, inside)
-
-    def _opened_prefix(self, frame: Frame, name: str) -> str:
-        if not self._auxiliary or not name:
-            return frame.prefix
-        prefix = new_prefix(frame, name)
-        if self._own_prefix is None:
-            self._own_prefix = prefix
-        return prefix
+        prefix = frame.prefix
+        if self._auxiliary and (last := name[name.rfind("/") + 1 :]):
+            prefix = frame.store.names.open(last, prefix, frame.around.journal)
+        settings = target._settings
+        if self._given is not None or settings.constraint is not None:
+            settings = settings.inherited(self._given)
+        return jumped(frame, target, self._reuse or target._reuse, settings, prefix)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         now = CURRENT.get()
-        assert self._open is not None, "left without having been entered"
-        outer, inner, scope, entered, before = self._open
-        if now.scope is not scope:
+        inner = self._inner
+        assert inner is not None, "left without having been entered"
+        if now is inner:
+            outer = inner.outer
+        elif now.scope is inner.scope:
+            outer = self._left(now)
+        else:
             raise NestingError(
-                f"Improper nesting of variable_scope: {scope.name!r} is left while {now.scope.name!r} is current",
+                f"Improper nesting of variable_scope: {inner.scope.name!r} is left while {now.scope.name!r} is current",
                 hint="leave scopes in the opposite order of entering them; `with` does it",
             )
-        self._open = before
-        if self._auxiliary and inner.prefix:
-            now.store.names.leave(inner.prefix)
-        if now is inner:
-            CURRENT.set(outer)
-        else:
-            CURRENT.set(self._left(now, outer))
-        if entered is not None:
+        assert outer is not None
+        CURRENT.set(outer)
+        if self._auxiliary:
+            inner.store.names.leave(inner.prefix)
+        if self._entered is not None:
+            entered, self._entered = self._entered, None
             entered.__exit__(kind, error, traceback)
 
-    def _left(self, now: Frame, outer: Frame) -> Frame:
-        """Return the frame after this scope, of which things inside have changed more than this scope's own part."""
-        opened = outer.opened
-        if type(self._name_or_scope) is not VariableScope:
-            if now.scope._name:
-                assert now.opened.outer is not None
-                opened = now.opened.outer
-            else:
-                opened = now.opened.clear_nameless()
-        return Frame(outer.store, outer.scope, outer.prefix, opened, now.creators, now.journal, now.parked, outer.base)
+    def _left(self, now: Frame) -> Frame:
+        """Return the frame after this scope, inside which something has changed."""
+        outer = now.outer
+        assert outer is not None
+        if outer.around is not now.around:
+            outer = outer.with_around(now.around)
+        if not now.scope._name and type(self._target) is not VariableScope:
+            return outer.with_opened(now.opened.cleared(""))
+        return outer
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Refuse to be a decorator."""
@@ -280,6 +287,34 @@ def variable_op_scope(
 def get_variable_scope() -> VariableScope:
     """Return the current variable scope; the same object on each call within one block."""
     return current_frame().scope
+
+
+def _inside(
+    frame: Frame,
+    name: str,
+    wanted: str,
+    around: VariableScope,
+    reuse: Reuse,
+    settings: Settings,
+    prefix: str,
+    original: str,
+) -> Frame:
+    """Return the frame inside a scope whose name is opened below the scope `around`."""
+    scope = VariableScope._made(around._prefix + name, reuse, settings, original)
+    opened = frame.opened
+    if opened.entry(name) is ONCE:
+        return Frame(frame.store, scope, prefix, NOTHING, frame, frame.around)
+    marked = opened.marked(name, wanted=wanted)
+    if not scope._name:  # the scope with the empty name shares the root's names
+        return Frame(frame.store, scope, prefix, marked, frame.with_opened(marked.cleared("")), frame.around)
+    return Frame(frame.store, scope, prefix, opened.below(name), frame.with_opened(marked.cleared(name)), frame.around)
+
+
+def jumped(frame: Frame, target: VariableScope, reuse: Reuse, settings: Settings, prefix: str) -> Frame:
+    """Return the frame inside a copy of the scope `target`."""
+    scope = VariableScope._made(target._name, reuse, settings, target._original_name_scope)
+    outer, below = frame.jumped(target._name)
+    return Frame(frame.store, scope, prefix, below, outer, frame.around)
 
 
 def _listed(values: Any) -> list[Any]:

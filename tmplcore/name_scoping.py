@@ -8,23 +8,9 @@ from typing import Any, final
 
 from tmplcore.errors import GraphMismatchError, InvalidTypeError
 from tmplcore.frame import CURRENT, Frame
-from tmplcore.naming import check_name
 from tmplcore.store import VariableStore, current_frame
 
-__all__ = ["name_scope", "new_prefix", "store_of"]
-
-
-def new_prefix(frame: Frame, name: str) -> str:
-    """Return the prefix, with its trailing slash, of a name scope that is opened in `frame`.
-
-    A name that ends in a slash is the absolute name of a scope to be opened again; any other is made unique.
-    """
-    prefix = frame.prefix
-    check_name(name, prefix)
-    if name[-1] == "/":
-        frame.store.names.enter(name)
-        return name
-    return frame.store.names.claim(prefix + name, frame.journal) + "/"
+__all__ = ["name_scope", "store_of"]
 
 
 def store_of(values: Iterable[Any]) -> VariableStore | None:
@@ -84,13 +70,13 @@ class name_scope:  # noqa: N801 - TensorFlow's name
                 self._entered.__enter__()
         outer = current_frame()
         try:
-            prefix = new_prefix(outer, name) if name else ""
+            prefix = outer.store.names.open(name, outer.prefix, outer.around.journal) if name else ""
         except BaseException:
             if self._entered is not None:
                 self._entered.__exit__(None, None, None)
             raise
         self._outer = outer
-        CURRENT.set(outer.below(prefix))
+        CURRENT.set(outer.with_prefix(prefix))
         return prefix
 
     def __exit__(
@@ -99,7 +85,7 @@ class name_scope:  # noqa: N801 - TensorFlow's name
         inner = current_frame()
         if inner.prefix:
             inner.store.names.leave(inner.prefix)
-        CURRENT.set(inner.below(self._outer.prefix))
+        CURRENT.set(inner.with_prefix(self._outer.prefix))
         if self._entered is not None:
             entered, self._entered = self._entered, None
             entered.__exit__(kind, error, traceback)

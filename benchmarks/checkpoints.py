@@ -1,0 +1,546 @@
+"""Checkpoint files side by side: ours, raw writes and reads, and every peer that is installed.
+
+    python benchmarks/checkpoints.py --workload c --rounds 5 --peers raw ours safetensors npz
+
+Each round runs every peer once, in a process of its own, one after the other, so that all see the same machine; a
+cell is the median over the rounds, and ratios are of medians of the same run. Values change between saves. `durable`
+includes fsync; `cold` reads after the page cache was told to forget the file. The reference for reads is one `preadv`
+of the payload into fresh memory. Peak memory is what the process grew by over having the variables (`VmHWM`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+def workload(kind: str) -> Arrays:
+    rng = np.random.default_rng(0)
+
+    def array(*shape: int) -> np.ndarray:
+        return rng.random(shape, np.float32)
+
+    if kind == "a":
+        return {f"layer_{n}/kernel": array(4096, 4096) for n in range(16)}
+    if kind == "b":  # GPT-2 small, with the two moments of Adam for some of it: 400 variables
+        out = {"wte": array(50257, 768), "wpe": array(1024, 768)}
+        for n in range(12):
+            for name, shape in (
+                ("attn/c_attn", (768, 2304)),
+                ("attn/c_proj", (768, 768)),
+                ("mlp/c_fc", (768, 3072)),
+                ("mlp/c_proj", (3072, 768)),
+            ):
+                out[f"h{n}/{name}/w"] = array(*shape)
+                out[f"h{n}/{name}/b"] = array(shape[1])
+            for name in ("ln_1/g", "ln_1/b", "ln_2/g", "ln_2/b"):
+                out[f"h{n}/{name}"] = array(768)
+        n = 0
+        while len(out) < 400:
+            out[f"extra_{n}"] = array(768)
+            n += 1
+        return out
+    if kind == "c":
+        return {f"net/layer_{n // 100}/block_{n // 10 % 10}/v{n % 10}": array(64) for n in range(100_000)}
+    return {f"layer_{n // 10}/v{n % 10}": array(256) for n in range(10_000)}
+
+
+class Peer:
+    """One way to keep variables in files; what it cannot do it leaves out."""
+
+    lists = True
+    loads = True
+    cheap = True  # worth running on 100,000 variables
+
+    def path(self, directory: Path) -> Path:
+        return directory / "checkpoint"
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        raise NotImplementedError
+
+    def list(self, path: Path) -> Any:
+        raise NotImplementedError
+
+    def load(self, path: Path) -> Any:
+        raise NotImplementedError
+
+    def finish(self, path: Path, durable: bool) -> None:
+        if durable:
+            for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
+                fd = os.open(file, os.O_RDONLY)
+                os.fsync(fd)
+                os.close(fd)
+
+
+class Raw(Peer):
+    lists = False
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        if not hasattr(self, "blobs"):
+            small = max(a.nbytes for a in arrays.values()) < 1 << 20
+            self.blobs = [b"".join(arrays.values())] if small else list(arrays.values())
+            return self.save(path, arrays, durable)
+        fd = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR)
+        at = 0
+        for blob in self.blobs:
+            at += os.pwrite(fd, blob, at)
+        if durable:
+            os.fsync(fd)
+        os.close(fd)
+        return None
+
+    def load(self, path: Path) -> Any:
+        fd = os.open(path, os.O_RDONLY)
+        size = os.fstat(fd).st_size
+        out = np.empty(size, np.uint8)
+        done = 0
+        while done < size:
+            done += os.preadv(fd, [out[done:]], done)
+        os.close(fd)
+        return out
+
+
+class Ours(Peer):
+    def __init__(self) -> None:
+        from tmpl_hdf5.native.format import NativeFormat
+
+        self.format = NativeFormat()
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        from tmplcore.checkpoint.format import Metadata, WriteOptions
+
+        path.unlink(missing_ok=True)
+        self.format.write(path, arrays, Metadata(step=1), WriteOptions(durable=durable))
+
+    def list(self, path: Path) -> Any:
+        with self.format.open(path) as reader:
+            return [(k, v.shape, v.dtype) for k, v in reader.items()]
+
+    def load(self, path: Path) -> Any:
+        with self.format.open(path) as reader:
+            return reader.read()
+
+    def into(self, path: Path, arrays: Arrays) -> None:
+        with self.format.open(path) as reader:
+            reader.read_into(arrays)
+
+    def verified(self, path: Path, arrays: Arrays) -> None:
+        with self.format.open(path) as reader:
+            reader.read_into(arrays, verify=True)
+
+    def mapped(self, path: Path) -> Any:
+        with self.format.open(path) as reader:
+            return reader.read(mapped=True)
+
+
+class Safetensors(Peer):
+    def __init__(self) -> None:
+        import safetensors.numpy
+
+        self.module = safetensors
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        self.module.numpy.save_file(arrays, path)
+        self.finish(path, durable)
+
+    def list(self, path: Path) -> Any:
+        with self.module.safe_open(path, "np") as file:
+            slices = [(k, file.get_slice(k)) for k in file.keys()]  # noqa: SIM118
+            return [(k, s.get_shape(), s.get_dtype()) for k, s in slices]
+
+    def load(self, path: Path) -> Any:
+        return self.module.numpy.load_file(path)
+
+
+class Npz(Peer):
+    def path(self, directory: Path) -> Path:
+        return directory / "checkpoint.npz"
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        np.savez(path, **arrays)
+        self.finish(path, durable)
+
+    def list(self, path: Path) -> Any:
+        with np.load(path) as file:
+            return [(k, file[k].shape) for k in file]
+
+    def load(self, path: Path) -> Any:
+        with np.load(path) as file:
+            return {k: file[k] for k in file}
+
+
+class H5Naive(Peer):
+    cheap = False
+
+    def __init__(self) -> None:
+        import h5py
+
+        self.h5py = h5py
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        with self.h5py.File(path, "w") as file:
+            for name, value in arrays.items():
+                file.create_dataset(name, data=value)
+        self.finish(path, durable)
+
+    def list(self, path: Path) -> Any:
+        out: Any = []
+        with self.h5py.File(path) as file:
+            file.visititems(lambda k, v: out.append((k, v.shape)) if hasattr(v, "shape") else None)
+        return out
+
+    def load(self, path: Path) -> Any:
+        out: Arrays = {}
+        with self.h5py.File(path) as file:
+            file.visititems(lambda k, v: out.__setitem__(k, v[()]) if hasattr(v, "shape") else None)
+        return out
+
+
+class H5Tuned(H5Naive):
+    """Through the low level: group ids kept, no properties made twice, early allocation, no fill."""
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        from h5py import h5d, h5g, h5p, h5s, h5t
+
+        creation = h5p.create(h5p.DATASET_CREATE)
+        creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+        creation.set_fill_time(h5d.FILL_TIME_NEVER)
+        with self.h5py.File(path, "w") as file:
+            groups = {"": file.id}
+
+            def group(scope: str) -> Any:
+                if scope not in groups:
+                    outer, _, leaf = scope.rpartition("/")
+                    groups[scope] = h5g.create(group(outer), leaf.encode())
+                return groups[scope]
+
+            spaces: Any = {}
+            types: Any = {}
+            for name, value in arrays.items():
+                scope, _, leaf = name.rpartition("/")
+                space = spaces.get(value.shape) or spaces.setdefault(value.shape, h5s.create_simple(value.shape))
+                kind = types.get(value.dtype) or types.setdefault(value.dtype, h5t.py_create(value.dtype))
+                h5d.create(group(scope), leaf.encode(), kind, space, creation).write(h5s.ALL, h5s.ALL, value)
+        self.finish(path, durable)
+
+
+class Torch(Peer):
+    def __init__(self) -> None:
+        import torch
+
+        self.torch = torch
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        self.torch.save({k: self.torch.from_numpy(v) for k, v in arrays.items()}, path)
+        self.finish(path, durable)
+
+    def list(self, path: Path) -> Any:
+        return [(k, v.shape) for k, v in self.torch.load(path, mmap=True).items()]
+
+    def load(self, path: Path) -> Any:
+        return self.torch.load(path)
+
+
+class TorchMapped(Torch):
+    def load(self, path: Path) -> Any:
+        return self.torch.load(path, mmap=True)
+
+
+class Dcp(Peer):
+    cheap = False
+
+    def __init__(self) -> None:
+        import torch
+        import torch.distributed.checkpoint as dcp
+
+        self.torch, self.dcp = torch, dcp
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        shutil.rmtree(path, ignore_errors=True)
+        self.dcp.save({k: self.torch.from_numpy(v) for k, v in arrays.items()}, checkpoint_id=path, no_dist=True)
+
+    def list(self, path: Path) -> Any:
+        meta = self.dcp.FileSystemReader(path).read_metadata()
+        return [(k, v.size) for k, v in meta.state_dict_metadata.items()]
+
+    def load(self, path: Path) -> Any:
+        meta = self.dcp.FileSystemReader(path).read_metadata().state_dict_metadata
+        state = {k: self.torch.empty(v.size) for k, v in meta.items()}
+        self.dcp.load(state, checkpoint_id=path, no_dist=True)
+        return state
+
+
+class Orbax(Peer):
+    cheap = False
+    lists = False
+
+    def __init__(self) -> None:
+        import orbax.checkpoint as ocp
+
+        self.checkpointer = ocp.StandardCheckpointer()
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        shutil.rmtree(path, ignore_errors=True)
+        self.checkpointer.save(path, arrays)
+        self.checkpointer.wait_until_finished()
+
+    def load(self, path: Path) -> Any:
+        return self.checkpointer.restore(path)
+
+
+class TensorFlow(Peer):
+    def __init__(self) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        import tensorflow as tf
+
+        self.tf = tf
+
+    def path(self, directory: Path) -> Path:
+        (directory / "tf").mkdir(exist_ok=True)
+        return directory / "tf"
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        names = list(arrays)
+        self.tf.raw_ops.SaveV2(
+            prefix=str(path / "model"),
+            tensor_names=names,
+            shape_and_slices=[""] * len(names),
+            tensors=list(arrays.values()),
+        )
+        self.finish(path, durable)
+
+    def list(self, path: Path) -> Any:
+        return self.tf.train.list_variables(str(path / "model"))
+
+    def load(self, path: Path) -> Any:
+        reader = self.tf.train.load_checkpoint(str(path / "model"))
+        return {k: reader.get_tensor(k) for k in reader.get_variable_to_shape_map()}
+
+
+class Zarr(Peer):
+    cheap = False
+
+    def __init__(self) -> None:
+        import zarr
+
+        self.zarr = zarr
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        shutil.rmtree(path, ignore_errors=True)
+        group = self.zarr.open_group(path, mode="w", zarr_format=3)
+        for name, value in arrays.items():
+            group.create_array(name, data=value, compressors=None)
+        self.finish(path, durable)
+
+    def list(self, path: Path) -> Any:
+        return [(k, v.shape) for k, v in self.zarr.open_group(path, mode="r").members(max_depth=None)]
+
+    def load(self, path: Path) -> Any:
+        members = self.zarr.open_group(path, mode="r").members(max_depth=None)
+        return {k: v[...] for k, v in members if hasattr(v, "shape")}
+
+
+PEERS: dict[str, Callable[[], Peer]] = {
+    "raw": Raw,
+    "ours": Ours,
+    "safetensors": Safetensors,
+    "npz": Npz,
+    "torch": Torch,
+    "torch-mmap": TorchMapped,
+    "dcp": Dcp,
+    "orbax": Orbax,
+    "tensorflow": TensorFlow,
+    "zarr": Zarr,
+    "h5py": H5Naive,
+    "h5py-tuned": H5Tuned,
+}
+
+# Row of the table → (measure of ours, peer and measure to divide by, limit per workload). Limits are the goals set
+# for the format before it was written.
+TARGETS: dict[str, tuple[str, str, str, dict[str, float]]] = {
+    "repeated save ÷ raw pwrite": ("repeat", "raw", "repeat", {"a": 1.0, "b": 1.0, "c": 2.5, "d": 1.6}),
+    "durable save ÷ raw + fsync": ("durable", "raw", "durable", {"a": 0.8, "b": 0.8, "c": 2.0, "d": 1.5}),
+    "first save ÷ raw pwrite": ("first", "raw", "repeat", {"a": 1.2, "b": 1.4, "c": 20, "d": 10}),
+    "first save ÷ safetensors": ("first", "safetensors", "first", {"a": 1.0, "b": 1.0, "c": 0.5, "d": 0.5}),
+    "repeated save ÷ safetensors": ("repeat", "safetensors", "repeat", {"a": 1.0, "b": 1.0, "c": 0.1, "d": 0.2}),
+    "durable save ÷ safetensors": ("durable", "safetensors", "durable", {"a": 1.0, "b": 1.0, "c": 0.1, "d": 0.2}),
+    "restore into arrays ÷ raw preadv": ("into", "raw", "load", {"a": 0.8, "b": 0.9, "c": 3, "d": 1.2}),
+    "the same, cold": ("into_cold", "raw", "load_cold", {}),
+    "verified restore ÷ safetensors": ("verified", "safetensors", "load", {"a": 1.0, "b": 1.0, "c": 0.25, "d": 0.4}),
+    "list ÷ safetensors": ("list", "safetensors", "list", {"a": 1.0, "b": 0.5, "c": 0.2, "d": 0.2}),
+}
+# The same, in absolute terms: mapped restore in ms, extra memory in MiB.
+LIMITS: dict[str, dict[str, float]] = {
+    "mapped": {"a": 2, "b": 2, "c": 50, "d": 5},
+    "save_mib": dict.fromkeys("abcd", 64),
+    "into_mib": dict.fromkeys("abcd", 16),
+}
+
+
+def peak() -> int:
+    with contextlib.suppress(OSError), Path("/proc/self/status").open() as file:
+        for line in file:
+            if line.startswith("VmHWM"):
+                return int(line.split()[1])
+    return 0
+
+
+@contextlib.contextmanager
+def measured(out: dict[str, float], name: str) -> Iterator[None]:
+    with contextlib.suppress(OSError), Path("/proc/self/clear_refs").open("w") as file:
+        file.write("5")
+    before = peak()
+    start = time.perf_counter()
+    yield
+    out[name] = (time.perf_counter() - start) * 1e3
+    out[f"{name}_mib"] = (peak() - before) / 1024
+
+
+def forget(path: Path) -> None:
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
+        fd = os.open(file, os.O_RDONLY)
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(fd)
+
+
+def child(name: str, kind: str, directory: Path) -> dict[str, float]:
+    try:
+        peer = PEERS[name]()
+    except ImportError as error:
+        return {"missing": 1.0, str(error): 0.0}
+    arrays = workload(kind)
+    out: dict[str, float] = {}
+    path = peer.path(directory)
+
+    def clean() -> None:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        peer.path(directory)
+
+    # What the first save of any process pays (imports, thread stacks) is not a property of the structure.
+    peer.save(path, {"x": np.ones(3, np.float32)}, False)
+    if isinstance(peer, Raw):
+        del peer.blobs
+        peer.save(path, arrays, False)
+    clean()
+    with measured(out, "first"):
+        peer.save(path, arrays, False)
+    clean()
+    for value in list(arrays.values())[:100]:
+        value += 1
+    with measured(out, "repeat"):
+        peer.save(path, arrays, False)
+    out["save_mib"] = max(out["first_mib"], out["repeat_mib"])
+    clean()
+    with measured(out, "durable"):
+        peer.save(path, arrays, True)
+    out["bytes"] = sum(p.stat().st_size for p in ([path] if path.is_file() else path.rglob("*")) if p.is_file())
+    if peer.lists:
+        peer.list(path)
+        with measured(out, "list"):
+            peer.list(path)
+    if isinstance(peer, Ours):
+        for work in ("into", "verified"):
+            with measured(out, work):
+                getattr(peer, work)(path, arrays)
+        with measured(out, "mapped"):
+            kept = peer.mapped(path)
+        del kept
+        forget(path)
+        with measured(out, "into_cold"):
+            peer.into(path, arrays)
+    with measured(out, "load"):
+        kept = peer.load(path)
+    del kept
+    forget(path)
+    with measured(out, "load_cold"):
+        peer.load(path)
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workload", nargs="+", choices=list("abcd"), default=list("abcd"))
+    parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=list(PEERS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--directory", type=Path, default=None, help="where to write (default: a temporary one)")
+    parser.add_argument("--slow", action="store_true", help="the peers that take minutes on many variables, too")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        json.dump(child(options.child, options.workload[0], options.directory), sys.stdout)
+        return
+    for kind in options.workload:
+        report(kind, run(kind, options))
+
+
+def run(kind: str, options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    results: dict[str, list[dict[str, float]]] = {}
+    peers = list(options.peers)
+    for _ in range(options.rounds):
+        for name in list(peers):
+            if kind in "cd" and not options.slow and not getattr(PEERS[name], "cheap", True):
+                continue
+            with tempfile.TemporaryDirectory(dir=options.directory) as directory:
+                command = [sys.executable, __file__, "--child", name, "--workload", kind, "--directory", directory]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode or '"missing"' in done.stdout:
+                print(f"{name}: left out ({(done.stdout or done.stderr).strip().splitlines()[-1][:150]})")
+                peers.remove(name)
+                continue
+            results.setdefault(name, []).append(json.loads(done.stdout))
+    return {
+        name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+        for name, rounds in results.items()
+    }
+
+
+def report(kind: str, results: dict[str, dict[str, float]]) -> None:
+    arrays = workload(kind)
+    size = sum(value.nbytes for value in arrays.values())
+    columns = ("first", "repeat", "durable", "list", "load", "load_cold", "save_mib", "load_mib")
+    print(f"\n({kind}) {len(arrays)} variables, {size / 1e6:.0f} MB; ms, MiB\n")
+    print(f"{'':14}" + "".join(f"{column:>11}" for column in columns) + f"{'file/data':>11}")
+    for name, cells in results.items():
+        line = "".join(f"{cells[column]:11.1f}" if column in cells else f"{'-':>11}" for column in columns)
+        print(f"{name:14}{line}{cells['bytes'] / size:11.2f}")
+    ours = results.get("ours")
+    if ours is None:
+        return
+    print()
+    for row, (measure, peer, other, limits) in TARGETS.items():
+        if peer in results and other in results[peer]:
+            verdict(row, ours[measure] / results[peer][other], limits.get(kind), "")
+    for measure, limits in LIMITS.items():
+        verdict(
+            {"mapped": "mapped restore", "save_mib": "extra memory, save"}.get(measure, "extra memory, restore"),
+            ours[measure],
+            limits[kind],
+            " ms" if measure == "mapped" else " MiB",
+        )
+
+
+def verdict(row: str, value: float, limit: float | None, unit: str) -> None:
+    mark = "" if limit is None else f"  target ≤ {limit:g}{unit}  {'pass' if value <= limit else 'FAIL'}"
+    print(f"{row:36}{value:9.2f}{unit}{mark}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,342 @@
+"""The working file of the HDF5 backend: its space, its lock, its structure, and the map on it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import weakref
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, final
+
+import numpy as np
+
+from tmpl_hdf5.backend_attach import MARK, Stored, read
+from tmpl_hdf5.backend_lock import lock, unlock, write_note
+from tmpl_hdf5.backend_structure import (
+    EOF_AT,
+    ROOT_AT,
+    Group,
+    dataset_header,
+    superblock,
+    text_attribute,
+    truth_attribute,
+)
+from tmpl_hdf5.names import VALUE, check_names
+from tmpl_hdf5.native.dtypes import stored_type
+from tmplcore.errors import BackendError
+
+__all__ = ["WorkingFile"]
+
+_SLAB = 64 << 10  # taken from the file at once, for structure or for small arrays; more in a larger file
+_LARGE = 1 << 20  # bytes from which an array has pages of its own
+_ALIGN = 64  # what NumPy, JAX and vector instructions want
+_WINDOW = 4 << 20  # small arrays share maps of this size
+_NEW = 0o666
+
+
+@final
+class WorkingFile:
+    """An HDF5 file that holds variables while they change.
+
+    At every moment it is a whole file that any HDF5 reader opens. See `tmpl_hdf5.backend_structure` for how.
+
+    Args:
+        path: The file.
+        existing: What to do if it exists: `attach` to it, `overwrite` it, or call it an `error`.
+
+    Raises:
+        StorageLockedError: Another process has it.
+        BackendError: It exists and is to be an error, or it is no working file.
+    """
+
+    def __init__(self, path: Path, existing: Literal["attach", "overwrite", "error"]) -> None:
+        self.path = path
+        self.stored: dict[str, Stored] = {}
+        self._groups: dict[str, Group] = {}
+        self._free: dict[int, list[int]] = defaultdict(list)
+        self._free_data: dict[int, list[int]] = defaultdict(list)
+        self._slab = self._data_slab = (0, 0)
+        self._maps: dict[tuple[int, int], mmap.mmap] = {}
+        self._windows: dict[int, tuple[int, np.ndarray]] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if existing == "error" and path.exists():
+            raise BackendError(f"{path} exists already", hint='use existing="attach" or "overwrite", or another path')
+        self._descriptor = self._open(existing)
+        self._release = weakref.finalize(self, _release, self._descriptor, path, os.getpid())
+        try:
+            write_note(path)
+        except BaseException:
+            self._release()
+            raise
+
+    # opening and closing
+
+    def _open(self, existing: str) -> int:
+        while True:
+            try:
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                descriptor = None
+            if descriptor is None:
+                return self._make(replace=False)
+            try:
+                lock(descriptor, self.path)
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(descriptor), self.path.stat()):
+                        if existing == "overwrite":
+                            new = self._make(replace=True)
+                            os.close(descriptor)
+                            return new
+                        self._attach(descriptor)
+                        return descriptor
+                os.close(descriptor)  # it was replaced while this process waited at its door
+            except BaseException:
+                os.close(descriptor)
+                raise
+
+    def _make(self, *, replace: bool) -> int:
+        """Make an empty working file beside its place and move it there, locked."""
+        new = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
+        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _NEW)
+        try:
+            lock(descriptor, self.path)
+            self._descriptor, self._end = descriptor, ROOT_AT
+            os.pwrite(descriptor, superblock(ROOT_AT), 0)
+            root = self._groups[""] = Group(self, attributes=[text_attribute(*MARK)])
+            assert root.header == ROOT_AT
+            if replace:
+                new.replace(self.path)
+            else:
+                os.link(new, self.path)
+        except FileExistsError:
+            os.close(descriptor)
+            raise BackendError(f"{self.path} was made by another process just now", hint="try again") from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        finally:
+            new.unlink(missing_ok=True)
+        return descriptor
+
+    def _attach(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._end = os.fstat(descriptor).st_size
+        self.stored, groups = read(self.path, descriptor)
+        for name, found in groups.items():
+            self._groups[name] = Group(self, found.header, found.pointers, found.links.items())
+        self._note_end()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file was given back."""
+        return not self._release.alive
+
+    def flush(self) -> None:
+        """Bring everything to the disk: msync, then fsync."""
+        for view in self._maps.values():
+            view.flush()
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Flush and give the file back. Arrays that were handed out stay readable."""
+        if not self.closed:
+            self._trim()
+            self.flush()
+            self._maps.clear()
+            self._windows.clear()
+            self._release()
+
+    # space
+
+    def take(self, size: int) -> int:
+        """Return the address of unused bytes for structure."""
+        if self._free[size]:
+            return self._free[size].pop()
+        at, end = self._slab
+        rounded = size + 7 & ~7
+        if at + rounded > end:
+            room = max(self._room(), rounded)
+            at = self._extend(room, 8)
+            end = at + room
+        self._slab = (at + rounded, end)
+        return at
+
+    def give(self, address: int, size: int) -> None:
+        """Use this space again for structure of the same size."""
+        self._free[size].append(address)
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write structure in one system call."""
+        if os.pwrite(self._descriptor, data, address) != len(data):
+            raise BackendError(f"{self.path}: the disk took only a part of a write")
+
+    def _take_data(self, size: int) -> int:
+        rounded = size + _ALIGN - 1 & -_ALIGN
+        if self._free_data[rounded]:
+            return self._free_data[rounded].pop()
+        if rounded >= _LARGE:
+            return self._extend(rounded, mmap.PAGESIZE)
+        at, end = self._data_slab
+        if at + rounded > end:
+            room = max(self._room(), rounded)
+            at = self._extend(room, mmap.PAGESIZE)
+            end = at + room
+        self._data_slab = (at + rounded, end)
+        return at
+
+    def _room(self) -> int:
+        return min(max(_SLAB, self._end // 4), _LARGE) & -mmap.PAGESIZE
+
+    def _extend(self, size: int, align: int) -> int:
+        """Make the file longer, with room on the disk so that the map can never meet a full one."""
+        start = self._end + align - 1 & -align
+        try:
+            os.posix_fallocate(self._descriptor, self._end, start + size - self._end)
+        except OSError as error:
+            os.ftruncate(self._descriptor, self._end)
+            raise BackendError(
+                f"{self.path} cannot grow by {size} bytes: {error.strerror}", hint="make room on the disk"
+            ) from error
+        self._end = start + size
+        self._note_end()
+        return start
+
+    def _trim(self) -> None:
+        """Give the unused end of the file back."""
+        for at, end in sorted([self._slab, self._data_slab], reverse=True):
+            if end == self._end > at:
+                self._end = at
+        self._slab = self._data_slab = (0, 0)
+        self._note_end()
+        os.ftruncate(self._descriptor, self._end)
+
+    def _note_end(self) -> None:
+        self.write(EOF_AT, struct.pack("<Q", self._end))
+
+    # variables
+
+    def reserve(self, path_of: str, shape: tuple[int, ...], code: str, trainable: bool) -> Stored:
+        """Take room for a variable that is not in the structure yet."""
+        new = Stored(path_of, shape, code, trainable, 0)
+        if new.nbytes:
+            new.offset = self._take_data(new.nbytes)
+        return new
+
+    def discard(self, stored: Stored) -> None:
+        """Give back the room of a variable that is not, or no longer, in the structure."""
+        if stored.nbytes and not stored.mapped:
+            self._free_data[stored.nbytes + _ALIGN - 1 & -_ALIGN].append(stored.offset)
+
+    def publish(self, name: str, stored: Stored) -> None:
+        """Make a variable, whose data is written, part of the file; an older one of that name is replaced."""
+        kind = stored_type(stored.code)
+        attributes = (
+            truth_attribute("trainable", stored.trainable, stored_type("|b1").message),
+            text_attribute("dtype", stored.code),
+        )
+        image = dataset_header(stored.shape, kind.message, stored.offset, stored.nbytes, attributes)
+        stored.header = self.take(len(image))
+        self.write(stored.header, image)
+        stored.path = f"{name}/{VALUE}" if name in self._groups else name
+        self._link(stored.path, stored.header)
+        self.stored[name] = stored
+
+    def check(self, name: str) -> None:
+        """Refuse a name that has no path in an HDF5 file.
+
+        Raises:
+            InvalidNameError: It says why.
+        """
+        check_names([name])
+
+    def withdraw(self, name: str) -> Stored:
+        """Take a variable out of the file, with the groups that it leaves empty."""
+        stored = self.stored.pop(name)
+        path = stored.path
+        while True:
+            scope, _, last = path.rpartition("/")
+            group = self._groups[scope]
+            if len(group.links) > 1 or not scope:
+                group.remove(last.encode())
+                break
+            # The only one left in its group: the group goes too, by one change further up.
+            del self._groups[scope]
+            path = scope
+        return stored
+
+    def _link(self, path: str, header: int) -> None:
+        """Make an object reachable, by one change in the nearest group that exists."""
+        made: dict[str, Group] = {}
+        moved: tuple[str, Stored] | None = None
+        while True:
+            scope, _, last = path.rpartition("/")
+            group = self._groups.get(scope)
+            if group is not None:
+                group.put(last.encode(), header)
+                break
+            present = [(last.encode(), header)]
+            if scope in self.stored:  # a variable becomes a scope as well
+                moved = (f"{scope}/{VALUE}", self.stored[scope])
+                present.append((VALUE.encode(), self.stored[scope].header))
+            made[scope] = Group(self, present=present)
+            assert made[scope].header is not None
+            path, header = scope, made[scope].header or 0
+        self._groups.update(made)
+        if moved is not None:
+            moved[1].path = moved[0]
+
+    # data
+
+    def read(self, at: int, into: np.ndarray) -> None:
+        """Fill a C-order array from the file."""
+        view, done = _bytes(into), 0
+        while done < len(view):
+            got = os.preadv(self._descriptor, [view[done:]], at + done)
+            if got == 0:
+                raise BackendError(f"{self.path} ends at {at + done}, before its data")
+            done += got
+
+    def store(self, at: int, data: np.ndarray) -> None:
+        """Write a C-order array to the file."""
+        view, done = _bytes(data), 0
+        while done < len(view):
+            done += os.pwrite(self._descriptor, view[done:], at + done)
+
+    def map(self, stored: Stored) -> np.ndarray:
+        """Return the variable as an array on the mapped file. Small ones share maps."""
+        stored.mapped = True
+        if not stored.nbytes:
+            return np.empty(stored.shape, stored.dtype)
+        if self.closed:
+            raise BackendError(f"{self.path} is closed", hint="read values before store.close()")
+        start = stored.offset // _WINDOW * _WINDOW
+        stop = stored.offset + stored.nbytes
+        if stop <= start + _WINDOW:
+            length, window = self._windows.get(start, (0, None))
+            if window is None or stop > start + length:
+                length = min(start + _WINDOW, self._end) - start
+                window = self._map(start, length)
+                self._windows[start] = (length, window)
+        else:
+            start = stored.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+            window = self._map(start, stop - start)
+        raw = window[stored.offset - start : stop - start]
+        return raw.view(stored.dtype).reshape(stored.shape)
+
+    def _map(self, start: int, length: int) -> np.ndarray:
+        view = mmap.mmap(self._descriptor, length, offset=start)
+        self._maps[start, length] = view
+        return np.frombuffer(view, np.uint8)
+
+
+def _bytes(array: np.ndarray) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
+
+
+def _release(descriptor: int, path: Path, process: int) -> None:
+    if os.getpid() == process:  # and not a fork of it
+        unlock(descriptor, path)
+    os.close(descriptor)

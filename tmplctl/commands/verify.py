@@ -1,0 +1,205 @@
+"""`tmplctl verify`: whether the bytes are still what was written."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, final
+
+import typer
+
+from tmplcore.errors import CheckpointNotFoundError, ExistsError, UnreadableError
+from tmplctl import text
+from tmplctl.completion import complete_names, complete_refs
+from tmplctl.errors import ExitCode, UsageError
+from tmplctl.output import Report, Screen
+from tmplctl.session import Session
+from tmplctl.table import Cell, Column
+
+if TYPE_CHECKING:
+    from tmplcore.checkpoint import VerifyReport
+
+EXAMPLES = (
+    "tmplctl verify latest",
+    "tmplctl verify                        every checkpoint of the directory",
+    "tmplctl verify downloads/ --jobs 4    every checkpoint file in there",
+    "tmplctl verify latest --sample 10%    a random tenth of the bytes",
+    "tmplctl verify broken.h5 --salvage intact.h5",
+)
+
+_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
+
+
+def command(
+    context: typer.Context,
+    refs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="REF|DIR", autocompletion=complete_refs, help="The configured directory if absent."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="PATTERN", autocompletion=complete_names, help="Only these variables."),
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option("--sample", metavar="SHARE", help="A random share of the bytes: 10%, 0.1.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="How many threads read.")] = 1,
+    salvage: Annotated[
+        Path | None, typer.Option("--salvage", metavar="OUT", help="Write what is intact to a new file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace OUT if it is there.")] = False,
+) -> Report:
+    """Check the structure, the references between files, and every content hash. Exit code 1 if anything is damaged.
+
+    A format without hashes can only be read through: that every byte is there is then all that is known, and the
+    report says so.
+    """
+    from tmplcore.checkpoint import salvage as write_intact
+    from tmplcore.checkpoint import verify
+    from tmplctl.progress import Bar
+
+    session: Session = context.find_root().obj
+    share = _share(sample)
+    paths = _paths(session, refs)
+    if salvage is not None:
+        if len(paths) != 1:
+            raise UsageError(f"--salvage takes one checkpoint, not {len(paths)}", hint="name the damaged one")
+        if os.path.lexists(salvage) and not force:
+            raise ExistsError(f"{salvage} exists already", hint="--force replaces it")
+    total = sum(_size(path) for path in paths)
+    with Bar(session.output, "verifying", None if share else total) as bar:
+        reports = [verify(path, include=only or None, sample=share, jobs=jobs, progress=bar.advance) for path in paths]
+    lost: Mapping[str, str] | None = None
+    if salvage is not None:
+        with Bar(session.output, "salvaging", total) as bar:
+            lost = write_intact(paths[0], salvage, overwrite=force, progress=bar.advance).left_out
+    return Verified(session, reports, salvage, lost, sampled=share is not None)
+
+
+def _share(sample: str | None) -> float | None:
+    if sample is None:
+        return None
+    try:
+        share = float(sample[:-1]) / 100 if sample.endswith("%") else float(sample)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise UsageError(f"--sample {sample} is no share", hint="between 0 and 100%, such as --sample 10%")
+    return share
+
+
+def _paths(session: Session, refs: Sequence[str] | None) -> list[Path]:
+    from tmplctl.refs import is_path, resolve
+
+    found: list[Path] = []
+    for ref in refs or [str(session.config.directory)]:
+        path = Path(ref)
+        if is_path(ref) and path.is_dir():
+            inside = _checkpoints_in(session, path)
+            if not inside:
+                raise CheckpointNotFoundError(f"{session.relative(path)} has no checkpoints", hint="name a file")
+            found += inside
+        elif not refs:
+            raise CheckpointNotFoundError(
+                f"there is no directory {session.relative(path)}", hint="tmplctl save makes it; or name a file"
+            )
+        else:
+            found.append(resolve(session, ref))
+    return found
+
+
+def _checkpoints_in(session: Session, directory: Path) -> list[Path]:
+    """Return what is a checkpoint in a directory, or claims by its name to be one."""
+    suffixes = tuple(suffix for format_ in session.registry.formats() for suffix in format_.suffixes)
+    found = []
+    for path in sorted(directory.iterdir()):
+        if path.name.startswith(".") or _SHARD.search(path.name) or not path.is_file():
+            continue
+        if path.name.endswith(".index"):
+            path = path.with_name(path.name.removesuffix(".index"))
+        try:
+            session.registry.detect(path)
+        except (UnreadableError, CheckpointNotFoundError):
+            if not path.name.endswith(suffixes):
+                continue
+        found.append(path)
+    return found
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return sum(item.stat().st_size for item in path.parent.glob(path.name.replace("[", "[[]") + ".data-*"))
+
+
+@final
+class Verified(Report):
+    """What was found damaged."""
+
+    schema = "verify/1"
+
+    def __init__(
+        self,
+        session: Session,
+        reports: Sequence[VerifyReport],
+        salvaged: Path | None,
+        lost: Mapping[str, str] | None,
+        *,
+        sampled: bool,
+    ) -> None:
+        self._session = session
+        self._reports = reports
+        self._salvaged = salvaged
+        self._lost = lost
+        self._sampled = sampled
+
+    @property
+    def exit_code(self) -> int:
+        """No if anything is damaged."""
+        return ExitCode.DONE if all(report.ok for report in self._reports) else ExitCode.NO
+
+    def data(self) -> Mapping[str, Any]:
+        """Return all damage, and what was checked."""
+        checked = [report.as_dict() for report in self._reports]
+        return {
+            "ok": all(report.ok for report in self._reports),
+            "damaged": [damage for report in checked for damage in report["damaged"]],
+            "checkpoints": checked,
+            "salvaged": self._salvaged,
+        }
+
+    def ids(self) -> Iterable[str]:
+        """Return the damaged checkpoints."""
+        return [self._session.relative(report.path) for report in self._reports if not report.ok]
+
+    def show(self, screen: Screen) -> None:
+        """Show a line for each checkpoint, and below it each damaged variable with its bytes."""
+        for report in self._reports:
+            mark, style = ("ok", "green") if report.ok else ("DAMAGED", "red")
+            about = f"{text.count(report.variables, 'variable')}, {text.size(report.nbytes)}"
+            if report.hashed < report.variables:
+                unhashed = "no hashes, read through" if not report.hashed else f"{report.hashed:,} with a hash"
+                about += f", {unhashed}"
+            name = self._session.relative(report.path)
+            screen.table(["", Column("", fold=True)], [[Cell(mark, style), f"{name}: {about}"]], header=False)
+            rows = []
+            for damage in report.damaged:
+                where = ""
+                if damage.start is not None:
+                    where = (
+                        f"bytes {damage.start:,} to {damage.stop:,}"
+                        if damage.stop is not None
+                        else f"byte {damage.start:,}"
+                    )
+                    where += f" of {Path(damage.file).name}"
+                rows.append(["  " + (damage.name or "(structure)"), damage.problem, where])
+            screen.table([Column("", fold=True)] * 3, rows, header=False)
+        if self._sampled:
+            screen.line("a sample: what was not looked at may still be damaged", "dim")
+        if self._salvaged is not None:
+            screen.line(
+                f"wrote what is intact to {self._salvaged}, without {text.count(len(self._lost or {}), 'variable')}"
+            )

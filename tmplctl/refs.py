@@ -1,0 +1,74 @@
+"""Which checkpoint a word on the command line means.
+
+A path (anything with a separator, or that exists) in any known format; else `latest`, `best`, `latest~2`, a step
+number, or a tag of the configured checkpoint directory.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tmplcore.errors import CheckpointNotFoundError, UnreadableError
+from tmplctl.session import Session
+
+if TYPE_CHECKING:
+    from tmplcore.checkpoint import CheckpointInfo
+    from tmplcore.checkpoint.format import Reader
+
+__all__ = ["find_step", "is_path", "open_checkpoint", "resolve"]
+
+
+def is_path(text: str) -> bool:
+    """Tell whether a reference is a path: it has a separator, or something is there, if only as a prefix."""
+    if os.sep in text or (os.altsep and os.altsep in text) or text in ("", ".", ".."):
+        return True
+    if os.path.lexists(text):
+        return True
+    return os.path.lexists(f"{text}.index")  # a TensorFlow prefix: `model.ckpt` is no file of its own
+
+
+def resolve(session: Session, text: str) -> Path:
+    """Return the path of the checkpoint that a reference means.
+
+    Raises:
+        CheckpointNotFoundError: There is none; the hint has the nearest there is.
+        UnreadableError: It is a directory.
+    """
+    if not is_path(text):
+        return find_step(session, text).path
+    path = Path(text)
+    if path.is_dir() and not _some_format_reads(session, path):
+        steps = sorted(item.name for item in path.iterdir() if item.name.startswith("step-"))
+        raise UnreadableError(
+            f"{text} is a directory, not a checkpoint",
+            hint=f"name one in it: {path / steps[-1]}; or: --directory {text} latest" if steps else "name a file",
+        )
+    return path
+
+
+def _some_format_reads(session: Session, path: Path) -> bool:
+    try:
+        session.registry.detect(path)
+    except (UnreadableError, CheckpointNotFoundError):
+        return False
+    return True
+
+
+def find_step(session: Session, text: str) -> CheckpointInfo:
+    """Return the checkpoint of the configured directory that a reference means: never a path.
+
+    Raises:
+        CheckpointNotFoundError: There is none.
+    """
+    if text[:1] == "-" or not text.isprintable():
+        raise CheckpointNotFoundError(f"there is no checkpoint {text!r}", hint=f"a file of that name: ./{text}")
+    return session.manager.resolve(text)
+
+
+def open_checkpoint(session: Session, text: str) -> Reader:
+    """Open the checkpoint that a reference means, in whatever format it is."""
+    from tmplcore.checkpoint import open as open_path
+
+    return open_path(resolve(session, text))
