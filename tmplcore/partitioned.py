@@ -274,7 +274,7 @@ def find_or_create_parts(
         )
     frame = current_frame()
     attempt = Journal()
-    CURRENT.set(frame.below("").with_journal(attempt))  # parts are named outside all name scopes
+    CURRENT.set(frame.with_prefix("").with_journal(attempt))  # parts are named outside all name scopes
     parts: list[Any] = []
     try:
         for index, (offset, part_sizes) in enumerate(slices(sizes, counts)):
@@ -301,7 +301,7 @@ def find_or_create_parts(
         attempt.rollback()
         raise
     finally:
-        CURRENT.set(current_frame().below(frame.prefix).with_journal(frame.around.journal))
+        CURRENT.set(current_frame().with_prefix(frame.prefix).with_journal(frame.around.journal))
         if frame.around.journal is not None:
             frame.around.journal.extend(attempt)
     return result
