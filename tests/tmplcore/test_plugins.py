@@ -405,3 +405,25 @@ def test_an_adapter_makes_the_objects_of_a_framework_savable(install, tmp_path, 
     box = Box(0.0)
     checkpoint.restore(tmp_path / "yes.h5", box)
     assert box.toys["a"].tolist() == [1, 1, 1]
+
+
+def test_every_new_variable_is_announced_once(monkeypatch):
+    import tmplcore
+
+    heard = []
+
+    class Listener:
+        @hookimpl
+        def tmplcore_variable_created(self, variable):
+            heard.append(variable.name)
+
+    reg = registry()
+    reg.register(Listener(), "listener")
+    monkeypatch.setattr("tmplcore.plugins._default", reg)
+    with tmplcore.VariableStore().as_default(), tmplcore.variable_scope("s", reuse=tmplcore.AUTO_REUSE):
+        for _ in range(2):
+            tmplcore.get_variable("a", [1])
+            tmplcore.get_variable("p", [4], partitioner=tmplcore.fixed_size_partitioner(2))
+            tmplcore.get_local_variable("l", [1])
+        tmplcore.Variable(1.0, name="v")
+    assert heard == ["s/a:0", "s/p/part_0:0", "s/p/part_1:0", "s/l:0", "s/v:0"]
