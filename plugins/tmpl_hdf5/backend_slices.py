@@ -129,7 +129,7 @@ class Region:
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def _piece(self, rows: range, rest: list[Any]) -> np.ndarray:
-        if self.row > BLOCK and rest:
+        if self.row > BLOCK and rest and rows:
             return np.stack([self._inner(row)._get(tuple(rest)) for row in rows])
         low, high = _span(rows)
         return np.asarray(self._rows(low, high).load()[:: rows.step][(slice(None), *rest)])

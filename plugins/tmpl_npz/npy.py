@@ -104,9 +104,11 @@ class NpyFormat(Format):
         if options.compression:
             raise SaveError("an .npy file is never compressed", hint="write .npz instead")
         ((name, value),) = variables.items()
-        dtype, stored, noted = plain(name, value)
-        if noted is not None:
-            raise SaveError(f"{name}: an .npy file has no name for {noted}", hint="write .npz instead, or cast it")
+        dtype, stored, notes = plain(name, value)
+        if notes:
+            raise SaveError(
+                f"{name}: an .npy file has no name for {notes['dtype']}", hint="write .npz instead, or cast it"
+            )
         with path.open("xb") as file:
             file.write(encode(tuple(map(int, value.shape)), dtype))
             for block in byte_blocks(stored):

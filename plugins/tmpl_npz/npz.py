@@ -14,7 +14,7 @@ import numpy as np
 
 from tmpl_npz.header import Header, encode, read_header
 from tmpl_npz.members import CompressedArray, check_growth, check_places, data_offset, open_member, read_exactly
-from tmpl_npz.values import note, plain, read_notes, true_dtype
+from tmpl_npz.values import note, plain, read_notes, text_nbytes, true_dtype
 from tmplcore.checkpoint.format import Damage, Format, LazyVariable, Metadata, Reader, WriteOptions
 from tmplcore.checkpoint.output import byte_blocks
 from tmplcore.checkpoint.stored import InputFile, StoredArray
@@ -35,18 +35,19 @@ _ENCRYPTED = 0x1
 class TextArray(LazyVariable):
     """Byte strings that lie in the file as bytes of one fixed length."""
 
-    __slots__ = ("_stored", "dtype", "name", "shape")
+    __slots__ = ("_nbytes", "_stored", "dtype", "name", "shape")
 
-    def __init__(self, stored: LazyVariable) -> None:
+    def __init__(self, stored: LazyVariable, nbytes: int) -> None:
         self.name = stored.name
         self.shape = stored.shape
         self.dtype = np.dtype(object)
         self._stored = stored
+        self._nbytes = nbytes
 
     @property
     def nbytes(self) -> int:
         """Bytes of the stored text."""
-        return sum(map(len, self._stored[...].flat))
+        return self._nbytes
 
     @property
     def trainable(self) -> bool | None:
@@ -141,7 +142,7 @@ class NpzReader(Reader):
             )
         else:
             variable = CompressedArray(name, header, kind, self._archive, member, trainable)
-        return TextArray(variable) if text else variable
+        return TextArray(variable, text_nbytes(notes, variable.nbytes)) if text else variable
 
     def _read_header(self, member: zipfile.ZipInfo, start: int) -> Header:
         where = f"{self.path}: {member.filename!r}"
@@ -231,7 +232,7 @@ class NpzReader(Reader):
         if damage:
             raise DamagedError(
                 f"{self.path}: {damage[0].name!r}: {damage[0].problem}",
-                hint="copy or download it again, or keep what is intact: tmplctl verify --salvage OUT",
+                hint=f"copy or download it again, or keep what is intact: tmplctl verify {self.path} --salvage OUT",
                 damage=damage,
                 overwritten=list(targets),
             )
@@ -328,8 +329,7 @@ def _write_member(
 ) -> None:
     if "\0" in name or not name:
         raise SaveError(f"{name!r}: an .npz cannot have a variable of this name", hint="rename it")
-    dtype, stored, noted = plain(name, value)
-    notes: dict[str, Any] = {"dtype": noted} if noted else {}
+    dtype, stored, notes = plain(name, value)
     if options.trainable is not None:
         notes["trainable"] = name in options.trainable
     header = encode(tuple(map(int, value.shape)), dtype)

@@ -13,7 +13,7 @@ from tmpl_npz.header import is_numpy
 from tmplcore.checkpoint.format import LazyVariable
 from tmplcore.errors import SaveError
 
-__all__ = ["TEXT", "note", "plain", "read_notes", "true_dtype"]
+__all__ = ["TEXT", "note", "plain", "read_notes", "text_nbytes", "true_dtype"]
 
 TEXT = "bytes"
 """The note that an array of fixed-length bytes stands for objects: byte strings of any length."""
@@ -62,16 +62,24 @@ _ANONYMOUS: dict[str, np.dtype[Any]] = {
 }
 
 
-def plain(name: str, value: np.ndarray | LazyVariable) -> tuple[np.dtype[Any], np.ndarray | LazyVariable, str | None]:
-    """Return how a variable is stored: the dtype in the file, the value to write, and the dtype to note, if any.
+def text_nbytes(notes: dict[str, Any], stored: int) -> int:
+    """Return how many bytes of text were noted, if that can be; else how many are stored, with their padding."""
+    noted = notes.get("nbytes")
+    return noted if type(noted) is int and 0 <= noted <= stored else stored
+
+
+def plain(
+    name: str, value: np.ndarray | LazyVariable
+) -> tuple[np.dtype[Any], np.ndarray | LazyVariable, dict[str, Any]]:
+    """Return how a variable is stored: the dtype in the file, the value to write, and what is to be noted.
 
     Raises:
         SaveError: It holds objects that are not byte strings, or strings that fixed lengths cannot hold.
     """
     if not value.dtype.hasobject:
         if not is_numpy(value.dtype):
-            return value.dtype, value, value.dtype.name
-        return value.dtype.newbyteorder("<") if value.dtype.kind in "iufcUmM" else value.dtype, value, None
+            return value.dtype, value, {"dtype": value.dtype.name}
+        return value.dtype.newbyteorder("<") if value.dtype.kind in "iufcUmM" else value.dtype, value, {}
     texts = np.asarray(value[...], dtype=object)
     wrong = next((item for item in texts.flat if not isinstance(item, bytes)), None)
     if wrong is not None:
@@ -87,4 +95,4 @@ def plain(name: str, value: np.ndarray | LazyVariable) -> tuple[np.dtype[Any], n
             hint=f"leave it out (--exclude {name}), or write another format (.h5)",
         )
     fixed = np.dtype(f"S{longest}")
-    return fixed, texts.astype(fixed), TEXT
+    return fixed, texts.astype(fixed), {"dtype": TEXT, "nbytes": held}

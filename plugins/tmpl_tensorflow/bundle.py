@@ -177,7 +177,7 @@ class BundleReader(Reader):
         raise DamagedError(
             f"{first.file}: was cut short: it ends at byte {size}, but {len(names)} of {len(self._entries)} variables "
             f"lie beyond ({first.name!r} ends at {first.stop})",
-            hint="copy or download it again, or keep what is intact: tmplctl verify --salvage OUT",
+            hint=f"copy or download it again, or keep what is intact: tmplctl verify {self.path} --salvage OUT",
             damage=damage,
         )
 
@@ -273,7 +273,7 @@ class BundleReader(Reader):
         if damage:
             raise DamagedError(
                 f"{damage[0].file}: {damage[0].name!r}: {damage[0].problem}",
-                hint="copy or download it again, or keep what is intact: tmplctl verify --salvage OUT",
+                hint=f"copy or download it again, or keep what is intact: tmplctl verify {self.path} --salvage OUT",
                 damage=damage,
                 overwritten=done,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import struct
 from collections.abc import Iterable, Sequence
 from typing import Any, final
@@ -17,6 +18,8 @@ from tmplcore.errors import DamagedError, InvalidArgumentError, UnreadableError
 
 __all__ = ["OpaqueVariable", "SlicedVariable", "TextVariable", "cover"]
 
+_LONGEST_VARINT = 10
+_CHECKSUM = 4  # bytes, behind the lengths
 _MOST_DIVIDED = 8  # axes; TensorFlow's partitioners divide one
 
 
@@ -24,7 +27,7 @@ _MOST_DIVIDED = 8  # axes; TensorFlow's partitioners divide one
 class TextVariable(LazyVariable):
     """Strings: all lengths, a checksum of them, then all texts."""
 
-    __slots__ = ("_big_endian", "_length", "_offset", "_size", "dtype", "file", "name", "shape")
+    __slots__ = ("_big_endian", "_nbytes", "_offset", "_size", "dtype", "file", "name", "shape")
 
     def __init__(
         self, name: str, shape: tuple[int, ...], file: InputFile, offset: int, size: int, *, big_endian: bool
@@ -36,14 +39,25 @@ class TextVariable(LazyVariable):
         self._offset = offset
         self._size = size
         self._big_endian = big_endian
-        self._length: int | None = None
+        self._nbytes = self._measure()
 
     @property
     def nbytes(self) -> int:
         """Bytes of the stored text."""
-        if self._length is None:
-            self._length = sum(self._lengths(self.file.read(self._offset, self._size))[0])
-        return self._length
+        return self._nbytes
+
+    def _measure(self) -> int:
+        """Return how many of the stored bytes are text, all but the lengths and their checksum."""
+        count = math.prod(self.shape)
+        head = min(self._size, count * _LONGEST_VARINT)
+        try:
+            raw = self.file.read(self._offset, head)
+            place = 0
+            for _ in range(min(count, head)):
+                _, place = varint(raw, place, head)
+        except DamagedError:
+            place = min(count, self._size)
+        return max(0, self._size - place - _CHECKSUM)
 
     def __getitem__(self, index: Any) -> np.ndarray:
         value = self._read()
@@ -64,13 +78,11 @@ class TextVariable(LazyVariable):
         lengths, place = self._lengths(raw)
         order = ">" if self._big_endian else "<"
         packed = b"".join(struct.pack(f"{order}{'I' if length >> 32 == 0 else 'Q'}", length) for length in lengths)
-        return int(google_crc32c.extend(google_crc32c.value(packed), raw[place - 4 :]))
+        return int(google_crc32c.extend(google_crc32c.value(packed), raw[place - _CHECKSUM :]))
 
     def _lengths(self, raw: bytes) -> tuple[list[int], int]:
         """Return the lengths of all strings, and where the first text starts in the stored bytes."""
-        count = 1
-        for length in self.shape:
-            count *= length
+        count = math.prod(self.shape)
         if count > len(raw):
             raise DamagedError(f"{self.file.path}: {self.name!r} cannot have {count} strings in {len(raw)} bytes")
         lengths, place = [], 0
@@ -80,7 +92,7 @@ class TextVariable(LazyVariable):
                 lengths.append(length)
         except DamagedError as error:
             raise DamagedError(f"{self.file.path}: the string lengths of {self.name!r} are damaged") from error
-        place += 4
+        place += _CHECKSUM
         if place + sum(lengths) != len(raw):
             raise DamagedError(
                 f"{self.file.path}: the string lengths of {self.name!r} do not add up to its {len(raw)} bytes",

@@ -91,13 +91,14 @@ def _run(*command: str, cwd: Path) -> subprocess.CompletedProcess:
 
 def test_the_demo_goes_from_a_tensorflow_checkpoint_to_a_pronunciation(tmp_path: Path) -> None:
     shutil.copytree(G2P, tmp_path / "g2p", ignore=shutil.ignore_patterns("run", "__pycache__"))
-    for _ in range(2):  # the second one starts over
-        done = _run(sys.executable, "g2p/demo.py", cwd=tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "template → T EH1 M P L EY2 T\n" in done.stdout
-        for command in ["convert", "save", "list", "show", "restore"]:
-            assert f"$ tmplctl {command}" in done.stdout
-        assert "gru_cell" in done.stdout
+    (tmp_path / "g2p" / "run").mkdir()
+    (tmp_path / "g2p" / "run" / "imported.h5").write_text("left by an earlier demo")
+    done = _run(sys.executable, "g2p/demo.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "template → T EH1 M P L EY2 T\n" in done.stdout
+    for command in ["convert", "save", "list", "show", "restore"]:
+        assert f"$ tmplctl {command}" in done.stdout
+    assert "gru_cell" in done.stdout
 
 
 def test_the_pronouncing_program_says_what_is_missing(tmp_path: Path) -> None:

@@ -261,3 +261,12 @@ def test_the_step_may_stand_in_the_prefix(tmp_path: Path) -> None:
         shutil.copy(file, tmp_path / file.name.replace("partitioned", "model.ckpt-500"))
     with BundleFormat().open(tmp_path / "model.ckpt-500") as reader:
         assert reader.meta.step == 500
+
+
+def test_what_a_listing_shows_is_known_after_closing() -> None:
+    for prefix in ["dtypes", "texts"]:
+        with BundleFormat().open(DATA / "tensorflow" / prefix) as reader:
+            variables = list(reader.values())
+        assert all(variable.nbytes >= 0 for variable in variables)
+        with pytest.raises(UnreadableError, match="was closed"):
+            variables[0][...]
