@@ -97,8 +97,12 @@ def committed(path: Path, *, overwrite: bool = False, durable: bool = True) -> I
             _flush_directory(path.parent)
     except BaseException as error:
         discard(temporary)
-        if isinstance(error, OSError) and not isinstance(error, TmplError):
+        if isinstance(error, OSError):
             raise _refused(path, error) from error
+        if isinstance(error, TmplError):  # nobody knows the temporary name, and it is gone
+            error.args = tuple(str(text).replace(str(temporary), str(path)) for text in error.args)
+            if isinstance(error.__cause__, OSError):
+                error.hint = _refused(path, error.__cause__).hint or error.hint
         raise
 
 

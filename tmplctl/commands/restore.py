@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 
-from tmplcore.errors import ExistsError
 from tmplctl import text
 from tmplctl.completion import complete_refs
 from tmplctl.errors import UsageError
@@ -72,14 +70,14 @@ def command(
     missing, unexpected or of another shape or dtype is an error (exit code 1, nothing is touched), unless a policy
     says otherwise. With DEST and without a program all variables are restored into the file.
     """
-    from tmplctl.refs import open_checkpoint
+    from tmplctl.refs import check_destination, open_checkpoint
 
     session: Session = context.find_root().obj
     rules = rules_of(session, rename, rename_file)
     if explain:
         return explained(session, ref, rules, explain)
-    if destination is not None and os.path.lexists(destination) and not force:
-        raise ExistsError(f"{destination} exists already", hint="--force replaces it")
+    if destination is not None:
+        check_destination(session, destination, force=force)
     program = source or session.config.settings.source
     how = {
         "rename": rules,

@@ -32,7 +32,7 @@ class ShelfBackend(Backend):
         self.directory.mkdir(parents=True, exist_ok=True)
 
     def create(self, spec, initial):
-        if spec.dtype.kind not in "biufc":
+        if spec.dtype.isbuiltin != 1 or spec.dtype.hasobject:
             raise BackendError(f"variable {spec.name!r}: .npy files cannot map {spec.dtype}")
         # A name may hold what a file name may not, so it is quoted; "/" too, which keeps the directory flat.
         path = self.directory / f"{quote(spec.name, safe='')}.npy"
@@ -52,7 +52,8 @@ class ShelfBackend(Backend):
 
     def _write(self, path, value):
         temporary = path.with_suffix(".part")
-        np.save(temporary.open("wb"), value)
+        with temporary.open("wb") as file:
+            np.save(file, value)
         temporary.rename(path)
         return np.load(path, mmap_mode="r+") if value.size else np.load(path)
 

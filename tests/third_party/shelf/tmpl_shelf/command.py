@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from tmplctl.output import Report
+from tmplctl.refs import open_checkpoint
 
 
 def biggest(
@@ -13,8 +14,7 @@ def biggest(
     top: Annotated[int, typer.Option(help="How many to show.")] = 5,
 ) -> Report:
     """Show the largest variables of a checkpoint."""
-    session = context.find_root().obj
-    with session.open(reference) as reader:
+    with open_checkpoint(context.find_root().obj, reference) as reader:
         sizes = sorted(((variable.nbytes, name) for name, variable in reader.items()), reverse=True)
     return Biggest(sizes[:top])
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, final
 
@@ -10,8 +11,11 @@ import numpy as np
 
 from tmpl_shelf.detect import MAGIC
 from tmplcore.checkpoint.format import Format, LazyVariable, Metadata, Reader, WriteOptions
-from tmplcore.errors import CheckpointNotFoundError, DamagedError, SaveError, UnreadableError
+from tmplcore.errors import CheckpointNotFoundError, DamagedError, SaveError, UnreadableError, VariableMissingError
 
+WIDTHS = {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64), "complex": (64, 128), "bfloat": (16,)}
+DTYPES = {"bool"} | {f"{kind}{width}" for kind, widths in WIDTHS.items() for width in widths}
+META = ("step", "time", "metrics", "user", "provenance")
 LONGEST_HEADER = 64 << 20  # a file that claims more is not believed
 
 
@@ -29,11 +33,11 @@ class ShelfFormat(Format):
     def write(self, path, variables, meta, options=WriteOptions()):
         entries, offset = [], 0
         for name, variable in variables.items():
-            if variable.dtype.hasobject:
-                raise SaveError(f"variable {name!r} is text, which this format does not store")
+            if variable.dtype.name not in DTYPES:
+                raise SaveError(f"variable {name!r} has dtype {variable.dtype}, which this format does not store")
             entries.append([name, variable.dtype.name, list(variable.shape), offset])
             offset += variable.nbytes
-        header = json.dumps({"variables": entries, "step": meta.step, "user": dict(meta.user)}).encode()
+        header = json.dumps({"variables": entries, "meta": {key: _plain(getattr(meta, key)) for key in META}}).encode()
         with path.open("xb") as file:
             file.write(MAGIC + len(header).to_bytes(8, "little") + header)
             for variable in variables.values():
@@ -75,6 +79,7 @@ class ShelfReader(Reader):
             raise DamagedError(f"{str(self.path)!r} is cut short in its header")
         try:
             header = json.loads(self._file.read(length))
+            header["meta"].items()
             found = {}
             for name, dtype, shape, offset in header["variables"]:
                 variable = ShelfVariable(self._file, name, dtype, shape, start + offset)
@@ -87,10 +92,13 @@ class ShelfReader(Reader):
 
     @property
     def meta(self):
-        return Metadata(step=self._header.get("step"), user=self._header.get("user", {}))
+        return Metadata(**{key: value for key, value in self._header["meta"].items() if key in META})
 
     def __getitem__(self, name):
-        return self._variables[name]
+        try:
+            return self._variables[name]
+        except KeyError:
+            raise VariableMissingError(f"{str(self.path)!r} has no variable {name!r}") from None
 
     def __iter__(self):
         return iter(self._variables)
@@ -112,13 +120,15 @@ class ShelfVariable(LazyVariable):
             raise ValueError("an entry is not name, dtype, shape, offset")
         self._file = file
         self.name = name
+        if dtype not in DTYPES:
+            raise ValueError(f"{name!r} has dtype {dtype!r}")
         self.dtype = np.dtype(getattr(ml_dtypes, dtype, dtype))
         self.shape = tuple(shape)
         self.start = start
-        if self.dtype.hasobject:
-            raise ValueError(f"{name!r} claims to hold Python objects")
 
     def read_into(self, out):
+        if out.shape != self.shape or out.dtype != self.dtype:
+            raise ValueError(f"{self.name!r} is {self.shape} {self.dtype}, the array is {out.shape} {out.dtype}")
         out[...] = self[...]
 
     def __getitem__(self, index):
@@ -126,3 +136,7 @@ class ShelfVariable(LazyVariable):
             return np.empty(self.shape, self.dtype)[index]
         data = np.memmap(self._file, np.uint8, "r", self.start, (self.nbytes,))
         return np.array(data.view(self.dtype).reshape(self.shape)[index])
+
+
+def _plain(value):
+    return dict(value) if isinstance(value, Mapping) else value
