@@ -219,7 +219,7 @@ def new_variable(
         raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
     if use_resource is None:
         use_resource = current_frame().scope.use_resource
-    return create(
+    variable = create(
         initial_value=initial_value,
         trainable=trainable,
         collections=collections,
@@ -233,6 +233,8 @@ def new_variable(
         aggregation=aggregation,
         shape=shape,
     )
+    current_frame().store.announce(variable)
+    return variable
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tmplcore.errors import (
     VariableNotFoundError,
 )
 from tmplcore.frame import CURRENT
-from tmplcore.initial import check_constant, initial_call, is_constant
+from tmplcore.initial import initial_call, is_constant, refuse_dtype, refuse_shape
 from tmplcore.journal import Journal
 from tmplcore.losses import RegularizationLoss
 from tmplcore.messages import described, nearest
@@ -216,8 +216,7 @@ def _get_variable(
         use_resource = settings.use_resource
     if constraint is None:
         constraint = settings.constraint
-    if is_constant(initializer) and partitioner is None:
-        check_constant(initializer, shape, dtype)
+    refuse_dtype(initializer, dtype)
     if dtype is None:
         dtype = settings.dtype
     if synchronization is not _AUTO or aggregation is not _NONE:
@@ -291,6 +290,7 @@ def find_or_create(
             _KNOWN_DTYPES[dtype] = wanted
     found = store.by_key.get(name)
     if found is not None and partitioner is None and reuse is not False:
+        refuse_shape(initializer, shape)
         return _checked(found, name, shape, wanted)
     arguments = {
         "trainable": trainable,
@@ -310,6 +310,7 @@ def find_or_create(
                 return find_or_create_parts(
                     store, name, shape, wanted, initializer, regularizer, reuse, partitioner, arguments
                 )
+        refuse_shape(initializer, shape)
         found = store.by_key.get(name)
         if found is not None:
             if reuse is False:
@@ -332,11 +333,7 @@ def create_shared(
 ) -> Any:
     """Create a variable that `get_variable` finds again."""
     if is_constant(initializer):
-        if shape is not None and partition_info is None:
-            check_constant(initializer, shape, None)
         initial_value, given_dtype, given_shape = initializer, None, None if shape is None else as_shape(shape)
-        if partition_info is not None:
-            given_dtype = dtype
     else:
         if initializer is None and shape is None:
             raise InitializerError(

@@ -180,6 +180,8 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
                 prefix = frame.store.names.open(wanted, prefix, frame.around.journal)
                 if self._original is None:
                     self._original = prefix
+            elif self._target is None:  # an empty default name opens the empty name scope, which is the root
+                prefix = ""
             original = self._original or ""
         self._number = name
         settings = around._settings

@@ -212,7 +212,9 @@ class Template:
 
     def _below(self, key: str) -> list[Any]:
         prefix = self.variable_scope_name
-        return [] if prefix is None else current_frame().store.collections.below(key, prefix)
+        if prefix is None or not self._called:  # TensorFlow's are empty until a first call has returned
+            return []
+        return current_frame().store.collections.below(key, prefix)
 
     def __repr__(self) -> str:
         scope = "not called yet" if self._scope is None else f"scope {self._scope.name!r}"
