@@ -65,12 +65,12 @@ def test_unary_and_scalars(w: tmpl.Variable) -> None:
 def test_equality_is_identity(w: tmpl.Variable) -> None:
     with w.graph.as_default():
         other = tmpl.Variable(w.value.copy(), name="other")
-    assert w == w  # noqa: PLR0124
+    assert w == w
     assert (w == other) is False
     assert (w != other) is True
     assert {w: 1}[w] == 1
     assert len({w, other, w}) == 2
-    assert other not in [w]
+    assert [w, other].index(other) == 1
     assert np.array_equal(w.value == other, np.ones((2, 2), bool))  # an array on the left decides
 
 

@@ -11,7 +11,9 @@ from tmplcore.errors import InvalidNameError
 from tmplcore.journal import Journal
 from tmplcore.naming import OpNames, check_name
 
-NAMES = st.sampled_from(["a", "A", "a_1", "A_1", "a_2", "a_1_1", "a_01", "a_", "x/y", "X/y", "x", "x/y_1", "x_1/y", "b_9"])
+NAMES = st.sampled_from(
+    ["a", "A", "a_1", "A_1", "a_2", "a_1_1", "a_01", "a_", "x/y", "X/y", "x", "x/y_1", "x_1/y", "b_9"]
+)
 
 
 class Flat:

@@ -144,7 +144,10 @@ def test_values_switch_the_store() -> None:
             assert tmpl.get_default_store() is first
             tmpl.get_variable("w", [])
         assert tmpl.get_default_store() is second
-        with pytest.raises(GraphMismatchError, match="must be from the same graph"), tmpl.variable_scope("s", values=[a, b]):
+        with (
+            pytest.raises(GraphMismatchError, match="must be from the same graph"),
+            tmpl.variable_scope("s", values=[a, b]),
+        ):
             pass
         assert tmpl.get_default_store() is second
     assert "s/w" in first.by_key
