@@ -93,11 +93,11 @@ def _create(
         op_name = _claimed(frame, "Variable" if name is None else name)
         wanted = None if dtype is None else as_dtype(dtype).base_dtype
         fixed = None if shape is None else as_shape(shape)
-        dims = (
-            tuple(int(size) for size in fixed)
-            if fixed is not None and fixed.is_fully_defined() and isinstance(fixed, tuple)
-            else None
-        )
+        dims: tuple[int, ...] | None = None
+        if isinstance(initial_value, InitialCall) and initial_value.shape is not None:
+            dims = initial_value.shape
+        elif fixed is not None and fixed.is_fully_defined():
+            dims = tuple(size for size in fixed.as_list() if size is not None)
         source = initial_value
         if callable(initial_value):
             store.names.place(f"{op_name}/", _BESIDE_CALL, frame.around.journal)
@@ -123,7 +123,7 @@ def _create(
             store.backend,
             graph=store,
             dtype=wanted,
-            shape=TensorShape(dims),
+            shape=fixed if fixed is not None and dims is not None else TensorShape(dims),
             trainable=trainable,
             constraint=constraint,
             synchronization=synchronization,
@@ -156,7 +156,9 @@ def _claimed(frame: Frame, name: str) -> str:
 
 def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[[], Any]:
     """Return the function, to be called in a name scope; an initializer of ours does not look at that."""
-    if isinstance(function, InitialCall) and function.initializer.__class__.__module__ == "tmplcore.initializers":
+    if isinstance(function, InitialCall) and function.initializer.__class__.__module__.startswith(
+        "tmplcore.initializers"
+    ):
         return function
 
     def call() -> Any:
@@ -217,7 +219,7 @@ def new_variable(
         raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
     if use_resource is None:
         use_resource = current_frame().scope.use_resource
-    return create(
+    variable = create(
         initial_value=initial_value,
         trainable=trainable,
         collections=collections,
@@ -231,6 +233,8 @@ def new_variable(
         aggregation=aggregation,
         shape=shape,
     )
+    current_frame().store.announce(variable)
+    return variable
 
 
 @contextmanager

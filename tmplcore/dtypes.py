@@ -19,8 +19,8 @@ import numpy as np
 from tmplcore.errors import InvalidTypeError
 
 __all__ = [
-    "DType",
     "QUANTIZED_DTYPES",
+    "DType",
     "as_dtype",
     "bfloat16",
     "bool_",

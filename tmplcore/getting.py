@@ -17,7 +17,7 @@ from tmplcore.errors import (
     VariableNotFoundError,
 )
 from tmplcore.frame import CURRENT
-from tmplcore.initial import check_constant, initial_call, is_constant
+from tmplcore.initial import initial_call, is_constant, refuse_dtype, refuse_shape
 from tmplcore.journal import Journal
 from tmplcore.losses import RegularizationLoss
 from tmplcore.messages import described, nearest
@@ -216,11 +216,11 @@ def _get_variable(
         use_resource = settings.use_resource
     if constraint is None:
         constraint = settings.constraint
-    if is_constant(initializer) and partitioner is None:
-        check_constant(initializer, shape, dtype)
+    refuse_dtype(initializer, dtype)
     if dtype is None:
         dtype = settings.dtype
-    check_modes(name, synchronization, aggregation)
+    if synchronization is not _AUTO or aggregation is not _NONE:
+        check_modes(name, synchronization, aggregation)
     arguments = {
         "name": scope._prefix + name,
         "shape": shape,
@@ -241,11 +241,13 @@ def _get_variable(
     if not frame.prefix:
         return _through(custom_getter, frame.store, arguments)
     # Getters run, and variables are named, outside all name scopes.
-    CURRENT.set(frame.with_prefix(""))
+    outside = frame.with_prefix("")
+    CURRENT.set(outside)
     try:
         return _through(custom_getter, frame.store, arguments)
     finally:
-        CURRENT.set(current_frame().with_prefix(frame.prefix))
+        now = CURRENT.get()
+        CURRENT.set(frame if now is outside else now.with_prefix(frame.prefix))
 
 
 def _through(custom_getter: Any, store: VariableStore, arguments: dict[str, Any]) -> Any:
@@ -281,13 +283,14 @@ def find_or_create(
 
     Custom getters get it with the store bound, so its parameters from `name` on are TensorFlow's.
     """
-    wanted = _KNOWN_DTYPES.get(dtype) if isinstance(dtype, str | type | DType) else None
-    if wanted is None:
+    wanted: DType = dtype
+    if type(dtype) is not DType or dtype.base_dtype is not dtype:
         wanted = as_dtype(dtype).base_dtype
-        if isinstance(dtype, str | type | DType):
+        if isinstance(dtype, str | type):
             _KNOWN_DTYPES[dtype] = wanted
     found = store.by_key.get(name)
     if found is not None and partitioner is None and reuse is not False:
+        refuse_shape(initializer, shape)
         return _checked(found, name, shape, wanted)
     arguments = {
         "trainable": trainable,
@@ -307,6 +310,7 @@ def find_or_create(
                 return find_or_create_parts(
                     store, name, shape, wanted, initializer, regularizer, reuse, partitioner, arguments
                 )
+        refuse_shape(initializer, shape)
         found = store.by_key.get(name)
         if found is not None:
             if reuse is False:
@@ -329,20 +333,17 @@ def create_shared(
 ) -> Any:
     """Create a variable that `get_variable` finds again."""
     if is_constant(initializer):
-        if shape is not None and partition_info is None:
-            check_constant(initializer, shape, None)
         initial_value, given_dtype, given_shape = initializer, None, None if shape is None else as_shape(shape)
-        if partition_info is not None:
-            given_dtype = dtype
     else:
         if initializer is None and shape is None:
             raise InitializerError(
                 f"Variable {name} did not get an initializer, so its `shape` argument must be specified.",
                 hint=f"get_variable({name.rpartition('/')[2]!r}, shape=[...])",
             )
-        initial_value = initial_call(name, initializer, as_shape(shape), dtype, partition_info)
+        whole = as_shape(shape)
+        initial_value = initial_call(name, initializer, whole, dtype, partition_info)
         given_dtype = initial_value.dtype
-        given_shape = None if initial_value.shape is None else as_shape(initial_value.shape)
+        given_shape = None if initial_value.shape is None else whole
     frame = current_frame()
     journal = frame.around.journal
     if regularizer is None:
@@ -403,6 +404,8 @@ def _checked(found: Any, name: str, shape: Any, dtype: DType) -> Any:
     Raises:
         VariableMismatchError: Its shape or dtype is another one.
     """
+    if dtype is found.dtype and type(shape) in {list, tuple} and tuple(shape) == getattr(found, "_dims", None):
+        return found
     if shape is not None and not as_shape(shape).is_compatible_with(found.shape):
         raise VariableMismatchError(
             f"Trying to share variable {name}, but specified shape {as_shape(shape)} and found shape {found.shape}. "

@@ -16,7 +16,16 @@ from tmplcore.expression import ArrayExpression
 from tmplcore.random import drawing
 from tmplcore.shapes import TensorShape
 
-__all__ = ["Constant", "InitialCall", "Start", "as_constant", "check_constant", "initial_call", "is_constant"]
+__all__ = [
+    "Constant",
+    "InitialCall",
+    "Start",
+    "as_constant",
+    "initial_call",
+    "is_constant",
+    "refuse_dtype",
+    "refuse_shape",
+]
 
 _INT32: Final = np.iinfo(np.int32)
 
@@ -127,18 +136,29 @@ def _check_kind(array: np.ndarray, dtype: DType) -> None:
         )
 
 
-def check_constant(initializer: Any, shape: Any, dtype: Any) -> None:
-    """Refuse arguments that a constant initializer does not go together with.
+def refuse_shape(initializer: Any, shape: Any) -> None:
+    """Refuse a shape beside a constant initializer.
 
     Raises:
-        InitializerError: A shape is given too, or a dtype that is not the constant's.
+        InitializerError: There are both.
     """
-    if shape is not None:
+    if shape is not None and is_constant(initializer):
         raise InitializerError(
             "If initializer is a constant, do not specify shape.",
             hint="leave shape out, or use constant_initializer(value)",
         )
-    if dtype is not None and (wanted := as_dtype(dtype).base_dtype) is not (found := as_constant(initializer).dtype):
+
+
+def refuse_dtype(initializer: Any, dtype: Any) -> None:
+    """Refuse a dtype beside a constant initializer that has another one.
+
+    Raises:
+        InitializerError: They differ.
+    """
+    if dtype is None or not is_constant(initializer):
+        return
+    wanted, found = as_dtype(dtype).base_dtype, as_constant(initializer).dtype
+    if wanted is not found:
         raise InitializerError(
             f"Initializer type '{found}' and explicit dtype '{wanted}' don't match.",
             hint="leave dtype out, or give the value in that dtype",

@@ -17,8 +17,8 @@ from tmplcore.journal import Journal
 
 __all__ = ["OpNames", "check_name"]
 
-is_root_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*").fullmatch)
-is_inner_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9_.\\/>-]*").fullmatch)
+_is_root_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*").fullmatch)
+_is_inner_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9_.\\/>-]*").fullmatch)
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
@@ -39,12 +39,12 @@ def check_name(name: str, prefix: str = "") -> None:
         tmplcore.errors.InvalidNameError: '_hidden' is not a valid root scope name
     """
     if prefix:
-        if is_inner_name(name) is None:
+        if _is_inner_name(name) is None:
             raise InvalidNameError(
                 f"{name!r} is not a valid scope name",
                 hint="letters, digits and _ . \\ - / > are allowed",
             )
-    elif is_root_name(name) is None:
+    elif _is_root_name(name) is None:
         raise InvalidNameError(
             f"{name!r} is not a valid root scope name",
             hint="begin with a letter, a digit or '.', then letters, digits and _ . \\ - / >",
@@ -88,16 +88,17 @@ class OpNames:
             InvalidNameError: The name has characters that it may not have.
         """
         if journal is None:
-            # The usual case: a name that was taken before and whose next number is free. It takes no lock. Should two
+            # The usual case: a name that was taken before, so it is valid, and whose next number is free. It takes no
+            # lock (on CPython nothing else runs between look-up and store, as nothing is called there). Should two
             # threads be given one number here, they share a name scope; a variable's name the store makes unique.
             try:
                 key = name.lower()
                 names: Any = self._directories[prefix.lower()]
                 number = names[key]
                 numbered = f"{key}_{number}"
-                if numbered not in names and (is_inner_name if prefix else is_root_name)(name) is not None:
+                if numbered not in names:
                     names[key] = number + 1
-                    return f"{prefix}{name}_{number}/"
+                    return f"{prefix}{numbered}/" if name == key else f"{prefix}{name}_{number}/"
             except (KeyError, TypeError):
                 pass
         check_name(name, prefix)
@@ -108,7 +109,7 @@ class OpNames:
         return self.claim(name, prefix, journal) + "/"
 
     def claim(self, name: str, prefix: str = "", journal: Journal | None = None) -> str:
-        """Take a name, or the first free one of `name_1`, `name_2`, …, and return it in full.
+        """Take a valid name, or the first free one of `name_1`, `name_2`, …, and return it in full.
 
         Args:
             name: The name that is wanted, below the prefix.

@@ -11,10 +11,10 @@ from weakref import ref
 
 from tmplcore.backend import Backend, Cell
 from tmplcore.collections import Collections
-from tmplcore.errors import InvalidTypeError, NestingError
+from tmplcore.errors import InvalidNameError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Around, Frame, Parked
 from tmplcore.journal import Journal
-from tmplcore.naming import OpNames
+from tmplcore.naming import OpNames, check_name
 from tmplcore.numbering import NOTHING
 from tmplcore.scope import VariableScope
 
@@ -76,6 +76,7 @@ class VariableStore:
         self.find_or_create = find_or_create
         self.lock = threading.RLock()
         self.names = OpNames()
+        self._invalid_names = OpNames()
         self.collections = Collections(_journal)
         self.by_key: dict[str, Any] = {}
         self.partitioned: dict[str, PartitionedVariable] = {}
@@ -112,7 +113,9 @@ class VariableStore:
         """Tell plugins that listen of a new variable."""
         from tmplcore.plugins import default_registry
 
-        default_registry().hook.tmplcore_variable_created(variable=variable)
+        hook = default_registry().hook.tmplcore_variable_created
+        if hook.get_hookimpls():
+            hook(variable=variable)
 
     # -- being the default -----------------------------------------------------------------------------------------
 
@@ -145,9 +148,13 @@ class VariableStore:
             mark_as_used: Whether to take it; False only looks.
         """
         prefix = self._prefix()
-        if mark_as_used:
-            return self.names.claim(name, prefix, _journal())
-        return self.names.peek(name, prefix)
+        try:
+            check_name(name, prefix)
+        except InvalidNameError:  # TensorFlow does not mind here; it clashes with nothing that has a valid name
+            names = self._invalid_names
+        else:
+            names = self.names
+        return names.claim(name, prefix, _journal()) if mark_as_used else names.peek(name, prefix)
 
     def get_name_scope(self) -> str:
         """Return the current name scope without its trailing slash."""

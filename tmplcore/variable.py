@@ -204,6 +204,26 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         self.backend.add(self.spec, self._cell, delta, sign=sign)
         return self
 
+    def read_slice(self, index: Any) -> np.ndarray:
+        """Return `value[index]` as a NumPy array.
+
+        On a backend whose variables may be larger than memory (`hdf5`) only that part is read.
+
+        Args:
+            index: What NumPy takes as an index; row numbers gather rows.
+        """
+        return self.backend.read_slice(self.spec, self._cell, unwrap(index))
+
+    def write_slice(self, index: Any, value: Any) -> Variable:
+        """Do `value[index] = value`, moving only that part where the backend can, and return this variable.
+
+        Args:
+            index: What NumPy takes as an index. Of a row that is named twice the last value counts.
+            value: What broadcasts to that part. It is cast to the variable's dtype.
+        """
+        self.backend.write_slice(self.spec, self._cell, unwrap(index), unwrap(value))
+        return self
+
     def _check(self, shape: tuple[int, ...], what: str) -> None:
         if self._dims is not None and shape != self._dims:
             raise VariableMismatchError(

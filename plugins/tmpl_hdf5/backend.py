@@ -161,8 +161,16 @@ class HDF5Backend(Backend):
         self._file.publish(spec.name, new)
         self._file.discard(old)
         cell.stored = new
-        if "value" in dir(cell):
-            del cell.value
+        cell.value = self._file.map(new)
+
+    def add(self, spec: VariableSpec, cell: Cell, delta: Any, *, sign: int = 1) -> None:
+        """Add to the array in place, through the map."""
+        self._must_be_open()
+        (np.add if sign > 0 else np.subtract)(cell.value, to_numpy(delta, spec.dtype), out=cell.value)
+
+    def memory(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
+        """Return the array on the mapped file."""
+        return np.asarray(cell.value)
 
     def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
         """Return the array on the mapped file."""

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import re
 import subprocess
 import sys
 import tomllib
@@ -75,9 +76,14 @@ def _public(tree: ast.Module) -> tuple[list[str], list[str] | None]:
     return names, exported
 
 
-def _kind(name: str) -> tuple[int, str]:
+def _natural(name: str) -> list[tuple[int, str]]:
+    """`complex64` before `complex128`."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _kind(name: str) -> tuple[int, list[tuple[int, str]]]:
     """Constants, then classes, then functions."""
-    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, _natural(name))
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -18,6 +18,8 @@ from tmplctl.session import Session
 if TYPE_CHECKING:
     from tmplcore.checkpoint import ConvertReport
 
+__all__ = ["Converted", "EXAMPLES", "command"]
+
 EXAMPLES = (
     "tmplctl convert model.ckpt model.h5       a TensorFlow bundle, by its prefix",
     "tmplctl convert latest weights.npz --strip-slots",

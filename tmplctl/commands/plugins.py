@@ -14,6 +14,8 @@ from tmplctl.session import Session
 from tmplctl.table import Cell, Column
 from tmplctl.text import count
 
+__all__ = ["EXAMPLES", "Plugins", "command"]
+
 EXAMPLES = (
     "tmplctl plugins                 everything that is installed",
     "tmplctl plugins torch --json    one plugin, for a script",

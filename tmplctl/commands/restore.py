@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from tmplcore.checkpoint import RestoreReport
     from tmplcore.checkpoint.format import Reader
 
+__all__ = ["EXAMPLES", "Restored", "command"]
+
 EXAMPLES = (
     "tmplctl restore latest                    into the configured storage",
     "tmplctl restore best --dry-run            the plan alone",

@@ -20,6 +20,8 @@ from tmplctl.table import Cell, Column
 if TYPE_CHECKING:
     from tmplcore.checkpoint import VerifyReport
 
+__all__ = ["EXAMPLES", "Verified", "command"]
+
 EXAMPLES = (
     "tmplctl verify latest",
     "tmplctl verify                        every checkpoint of the directory",

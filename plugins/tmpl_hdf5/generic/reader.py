@@ -27,6 +27,7 @@ from tmplcore.errors import (
 __all__ = ["HDF5Format", "HDF5Reader", "HDF5Variable"]
 
 _ATTRIBUTE_BYTES = 1 << 16
+_CACHE_BYTES = 2 << 20
 _FAILURES = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)
 
 
@@ -116,6 +117,7 @@ class HDF5Reader(Reader):
         except OSError as error:
             raise UnreadableError(f"{path} cannot be read as HDF5: {error}") from error
         try:
+            _bound_cache(self._file.id)
             tree = _Tree(self._file.id, path.stat().st_size)
             self._variables = tree.variables
             self._skipped = tree.skipped
@@ -233,6 +235,14 @@ class _Tree:
             address, links = object_address(dataset)
             first = firsts.setdefault(address, name) if links > 1 else name
             self.variables[name] = HDF5Variable(name, dataset, kind, None if first == name else first)
+
+
+def _bound_cache(file: Any) -> None:
+    """Keep libhdf5 from caching more of the structure than a small part: it is walked once."""
+    config = file.get_mdc_config()
+    config.set_initial_size, config.initial_size = True, _CACHE_BYTES
+    config.min_size, config.max_size = _CACHE_BYTES, 4 * _CACHE_BYTES
+    file.set_mdc_config(config)
 
 
 def _links(group: h5g.GroupID) -> list[tuple[str, int]]:

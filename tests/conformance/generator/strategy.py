@@ -11,7 +11,7 @@ VARIABLE_NAMES = ["a", "b", "A", "a_1", "b/c", "w", "_p", "Assign", "two words"]
 SCOPE_NAMES = ["a", "b", "A", "a_1", "b/c", "d", "d_1", "", "t/", "_p", "/s", "two words"]
 DEFAULT_NAMES = ["d", "a", "D", "d_1", "b/c"]
 SHAPES: list[Any] = [[], [2], [2, 3], [3, 2], 2, [None, 3], [4], "unknown"]
-DTYPES = ["float32", "float16", "int32", "float64", "numpy", "bool"]
+DTYPES = ["float32", "float16", "int32", "float64", "bool"]
 REUSE = ["False", "True", "AUTO"]
 INITIALIZERS = [
     *("zeros", "ones", "constant", "class", "int", "float", "list", "array"),
