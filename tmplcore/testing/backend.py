@@ -2,7 +2,7 @@
 
 Subclass it, say how the backend is made, and run pytest:
 
-    from tmplcore.testing.backend import BackendContract
+    from tmplcore.testing import BackendContract
 
     class TestMyBackend(BackendContract):
         def open(self, directory):

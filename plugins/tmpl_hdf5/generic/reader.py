@@ -112,6 +112,8 @@ class HDF5Reader(Reader):
         self._damage = damage
         if not path.exists():
             raise CheckpointNotFoundError(f"there is no checkpoint at {path}")
+        if not path.is_file():  # opening a pipe would wait for its other end
+            raise UnreadableError(f"{path} is not a file")
         try:
             self._file = h5py.File(path, "r", locking="best-effort")
         except OSError as error:
