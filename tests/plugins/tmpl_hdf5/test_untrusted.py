@@ -1,6 +1,7 @@
 """Files that ask for what no checkpoint needs are refused: with the reason, under 2 s and 100 MB, without a crash."""
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import xxhash
 from h5py import h5d, h5p, h5s, h5t
 
+from tmpl_hdf5.detect import is_hdf5, is_native
 from tmpl_hdf5.generic.reader import HDF5Format
 from tmpl_hdf5.native.format import NativeFormat
 from tmpl_hdf5.native.structure import _tree_levels
@@ -315,6 +317,16 @@ def test_names_that_are_paths(path):
             continue
         with pytest.raises(UnreadableError, match="name"):
             NativeFormat().open(other)
+
+
+def test_what_is_not_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        assert not is_native(path)
+        assert not is_hdf5(path)
+        for form in (NativeFormat(), HDF5Format()):
+            with pytest.raises(UnreadableError):
+                form.open(path)
 
 
 def test_a_bomb_of_holes(path, native):
