@@ -11,7 +11,7 @@ from typing import Any, Final
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
 from tmplcore.dtypes import as_dtype
-from tmplcore.errors import InvalidArgumentError, InvalidNameError, NestingError
+from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, NestingError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.initial import Constant, InitialCall, Start, as_constant
 from tmplcore.modes import VariableAggregation, VariableSynchronization
@@ -25,6 +25,7 @@ __all__ = ["create", "is_trainable", "new_variable", "variable_creator_scope"]
 
 # The ops beside a variable that TensorFlow makes, so that their names are as taken as there.
 _BESIDE_CALL: Final = MappingProxyType({"initializer": 1, "assign": 1, "read": 1})
+_UNNAMED: Final = "VariableV2"  # an empty name: TensorFlow names the op after its kind
 _BESIDE_CONSTANT: Final = MappingProxyType({"initial_value": 1, "assign": 1, "read": 1})
 
 
@@ -90,7 +91,7 @@ def _create(
     frame = current_frame()
     store = frame.store
     with store.lock:
-        op_name = _claimed(frame, "Variable" if name is None else name)
+        op_name = _claimed(frame, "Variable" if name is None else name or _UNNAMED)
         wanted = None if dtype is None else as_dtype(dtype).base_dtype
         fixed = None if shape is None else as_shape(shape)
         dims: tuple[int, ...] | None = None
@@ -112,7 +113,10 @@ def _create(
             source = as_constant(initial_value, wanted)
         if isinstance(source, Constant):
             wanted = source.dtype
-            dims = (dims or source.shape) if validate_shape else dims
+            if fixed is not None and dims is None:  # partly known: the variable keeps it so
+                _check_fit(op_name, source.shape, fixed, validate_shape)
+            elif validate_shape:
+                dims = dims or source.shape
             start = Start(source, op_name, store.seed, wanted, dims)
         assert wanted is not None
         trainable = is_trainable(trainable, synchronization)
@@ -123,13 +127,14 @@ def _create(
             store.backend,
             graph=store,
             dtype=wanted,
-            shape=fixed if fixed is not None and dims is not None else TensorShape(dims),
+            shape=TensorShape(dims) if fixed is None else fixed,
             trainable=trainable,
             constraint=constraint,
             synchronization=synchronization,
             aggregation=aggregation,
             caching_device=caching_device,
             origin=caller(),
+            initial=start.kept(),
         )
         store.add(variable, frame.around.journal)
         keys = dict.fromkeys((GraphKeys.GLOBAL_VARIABLES,) if collections is None else collections)
@@ -140,18 +145,29 @@ def _create(
     return variable
 
 
+def _check_fit(name: str, shape: tuple[int, ...], wanted: TensorShape, validate: bool) -> None:
+    """Refuse an initial value whose shape is none of those that a partly known shape allows."""
+    if validate and not wanted.is_compatible_with(shape):
+        raise InitializerError(
+            f"the initial value of variable {name} has shape {shape}, which is not compatible with {wanted}",
+            hint="give the shape of the value, or none",
+        )
+
+
 def _claimed(frame: Frame, name: str) -> str:
     """Take the op name of a new variable."""
-    names = frame.store.names
+    store = frame.store
     check_name(name, frame.prefix)
     if name[-1] == "/":  # TensorFlow reads it as the absolute name of a scope, and the variable is that scope's op
-        name = name[:-1]
-        if any(variable.spec.name == name for variable in frame.store.variables):
-            raise InvalidNameError(f"Duplicate node name in graph: {name!r}", hint="leave the slash at the end out")
+        op_name = name[:-1]
+        if store.has_named(op_name):
+            raise InvalidNameError(f"Duplicate node name in graph: {op_name!r}", hint="leave the slash at the end out")
     else:
-        name = names.claim(name, frame.prefix, frame.around.journal)
-    names.pin(name)
-    return name
+        op_name = store.names.claim(name, frame.prefix, frame.around.journal)
+        while store.has_named(op_name):  # two threads were given one name scope
+            op_name = store.names.claim(name, frame.prefix, frame.around.journal)
+    store.names.pin(op_name)
+    return op_name
 
 
 def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[[], Any]:

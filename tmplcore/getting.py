@@ -206,6 +206,8 @@ def _get_variable(
         regularizer = settings.regularizer
     if initializer is None:
         initializer = settings.initializer
+    else:
+        refuse_dtype(initializer, dtype)
     if caching_device is None:
         caching_device = settings.caching_device
     if partitioner is None:
@@ -216,7 +218,6 @@ def _get_variable(
         use_resource = settings.use_resource
     if constraint is None:
         constraint = settings.constraint
-    refuse_dtype(initializer, dtype)
     if dtype is None:
         dtype = settings.dtype
     if synchronization is not _AUTO or aggregation is not _NONE:
@@ -306,7 +307,10 @@ def find_or_create(
         if partitioner is not None or name in store.partitioned or f"{name}/part_0" in store.by_key:
             from tmplcore.partitioned import find_or_create_parts, is_scalar
 
-            if not (partitioner is not None and is_scalar(shape)):
+            scalar = partitioner is not None and is_scalar(shape)
+            if scalar and f"{name}/part_0" in store.by_key:
+                partitioner, reuse = None, False  # no scalar is found among the partitioned ones
+            if not scalar or partitioner is None:
                 return find_or_create_parts(
                     store, name, shape, wanted, initializer, regularizer, reuse, partitioner, arguments
                 )
@@ -343,7 +347,7 @@ def create_shared(
         whole = as_shape(shape)
         initial_value = initial_call(name, initializer, whole, dtype, partition_info)
         given_dtype = initial_value.dtype
-        given_shape = None if initial_value.shape is None else whole
+        given_shape = None if shape is None else whole
     frame = current_frame()
     journal = frame.around.journal
     if regularizer is None:

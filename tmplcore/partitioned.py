@@ -15,6 +15,7 @@ from tmplcore.frame import CURRENT
 from tmplcore.initial import as_constant, is_constant
 from tmplcore.journal import Journal
 from tmplcore.messages import nearest
+from tmplcore.naming import check_name
 from tmplcore.partition import counted, slices
 from tmplcore.scope import Reuse
 from tmplcore.shapes import TensorShape, as_shape
@@ -266,6 +267,7 @@ def find_or_create_parts(
             hint="create it first without reuse, or find or create it with reuse=AUTO_REUSE",
         )
     sizes = [int(size) for size in whole.as_list() if size is not None]
+    check_name(f"{name}/part_0/PartitionedInitializer", current_frame().prefix)
     constant = as_constant(initializer, None if is_tensor else dtype) if is_constant(initializer) else None
     if constant is not None and not _covers(constant.shape, sizes):
         raise PartitionError(
@@ -278,6 +280,12 @@ def find_or_create_parts(
     parts: list[Any] = []
     try:
         for index, (offset, part_sizes) in enumerate(slices(sizes, counts)):
+            if 0 in part_sizes and 0 not in sizes:  # TensorFlow notices when it comes to that part
+                raise PartitionError(
+                    f"Expected 0 <= offset < shape but found offset = {offset}, shape = {sizes}: the partitioner asks "
+                    f"for {counts} parts",
+                    hint="fixed_size_partitioner makes no more parts than there are rows",
+                )
             part_initializer = initializer
             if constant is not None:
                 place = tuple(slice(start, start + size) for start, size in zip(offset, part_sizes, strict=True))
