@@ -399,7 +399,7 @@ def as_dtype(value: Any) -> DType:
         hints = {int: "write int32 or int64", str: "write string", complex: "write complex64 or complex128"}
         hint = hints.get(value) if isinstance(value, type) else None
         hint = hint or "the names are TensorFlow's: float32, bfloat16, int64, …"
-        raise InvalidTypeError(f"Cannot convert the argument `type_value`: {value!r} to a DType.", hint=hint)
+        raise InvalidTypeError(f"Cannot convert the argument `type_value`: {value!r} to a TensorFlow DType.", hint=hint)
     return found
 
 

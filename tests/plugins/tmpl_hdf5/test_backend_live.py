@@ -71,9 +71,10 @@ def test_the_generic_reader_lists_them(path):
             "bytes": "uint8", "dense/kernel": "float32", "dense/kernel/Adam": "float32",
             "half": "bfloat16", "small": "int4",
         }  # fmt: skip
-        assert [reader[name].trainable for name in ("dense/kernel", "small")] == [True, False]
+        listed = [reader[name] for name in ("dense/kernel", "small")]
         assert (reader["small"][...] == sample((3,), ml_dtypes.int4)).all()
         assert reader["dense/kernel"][...].tolist() == [1, 2]
+    assert [variable.trainable for variable in listed] == [True, False]
 
 
 def test_every_change_is_found_again(path):
