@@ -27,6 +27,7 @@ _LISTS: Final = (list, tuple, set)
 
 # The ops beside a variable that TensorFlow makes, so that their names are as taken as there.
 _BESIDE_CALL: Final = MappingProxyType({"initializer": 1, "assign": 1, "read": 1})
+_UNNAMED: Final = "VariableV2"  # an empty name: TensorFlow names the op after its kind
 _BESIDE_CONSTANT: Final = MappingProxyType({"initial_value": 1, "assign": 1, "read": 1})
 
 
@@ -93,7 +94,7 @@ def _create(
     frame = current_frame()
     store = frame.store
     with store.lock:
-        op_name = _claimed(frame, "Variable" if name is None else name)
+        op_name = _claimed(frame, "Variable" if name is None else name or _UNNAMED)
         wanted = None if dtype is None else as_dtype(dtype).base_dtype
         fixed = None if shape is None else as_shape(shape)
         dims: tuple[int, ...] | None = None
@@ -136,6 +137,7 @@ def _create(
             aggregation=aggregation,
             caching_device=caching_device,
             origin=caller(),
+            initial=start.kept(),
         )
         store.add(variable, frame.around.journal)
         keys = dict.fromkeys((GraphKeys.GLOBAL_VARIABLES,) if collections is None else collections)

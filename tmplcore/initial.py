@@ -11,7 +11,7 @@ import numpy as np
 from tmplcore import dtypes
 from tmplcore.backend import InitialValue
 from tmplcore.dtypes import DType, as_dtype
-from tmplcore.errors import InitializerError, InvalidTypeError
+from tmplcore.errors import BackendError, InitializerError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
 from tmplcore.random import drawing
 from tmplcore.shapes import TensorShape
@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _INT32: Final = np.iinfo(np.int32)
+_KEPT_BYTES: Final = 64 << 10  # of a constant, for `initial_value`
 
 
 def is_constant(initializer: Any) -> bool:
@@ -306,6 +307,13 @@ class Start(InitialValue):
         """Return the whole value."""
         return self.constant().value
 
+    def kept(self) -> InitialValue:
+        """Return what a variable may hold on to: this, unless it is a constant so large that it would count twice."""
+        source = self._source
+        if isinstance(source, Constant) and getattr(source.value, "nbytes", 0) > _KEPT_BYTES:
+            return _Dropped(self._name)
+        return self
+
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield the value by pieces, if the initializer can make it so; else whole."""
         source = self._source
@@ -317,3 +325,21 @@ class Start(InitialValue):
             yield np.asarray(self.array()).reshape(-1)
         else:
             yield from pieces
+
+
+@final
+class _Dropped(InitialValue):
+    """A constant that is no longer there."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def array(self) -> Any:
+        """Say why there is none."""
+        raise BackendError(
+            f"the initial value of variable {self._name} was a constant of more than {_KEPT_BYTES} bytes, which is not "
+            "kept beside the value",
+            hint="keep the array that it was made from",
+        )
