@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,16 +29,9 @@ def plugin_problems(
 ) -> tuple[dict[str, Any], list[Problem]]:
     """Check a plugin's options; return them complete with defaults, and what is wrong."""
     model = descriptor.load_options()
-
-    def where(path: Path_) -> str:
-        for end in range(len(path), 0, -1):
-            if (origin := config.origins.get(dotted(path[:end]))) is not None:
-                return origin
-        return config.origins.get(dotted(prefix[:1]), str(config.file or ""))
-
     if model is None:
         problems = [
-            Problem(dotted((*prefix, key)), f"{descriptor.name} has no options", where((*prefix, key)))
+            Problem(dotted((*prefix, key)), f"{descriptor.name} has no options", config.where((*prefix, key)))
             for key in options
         ]
         return {}, problems
@@ -47,7 +39,7 @@ def plugin_problems(
     try:
         value = model.model_validate(dict(options))
     except ValidationError as error:
-        return {}, problems_of(error, model, dict(options), where, prefix)
+        return {}, problems_of(error, model, dict(options), config.where, prefix)
     checked = {name: getattr(value, name) for name in model.model_fields}
     for name, option in checked.items():
         if isinstance(option, Path):
@@ -84,8 +76,7 @@ def all_plugin_problems(config: Config, registry: PluginRegistry) -> list[Proble
             if prefix:
                 found += plugin_problems(config, descriptor, options, prefix)[1]
         except PluginError as error:
-            origin = config.origins.get(dotted(key)) or config.origins.get(dotted(key[:1])) or ""
-            found.append(Problem(dotted(key), str(error), origin, error.hint))
+            found.append(Problem(dotted(key), str(error), config.where(key), error.hint))
     return found
 
 
@@ -139,11 +130,14 @@ def keep_rules(keep: KeepSettings) -> list[KeepRule]:
 
 def _matching(patterns: Sequence[str], getter: Any) -> Any:
     """Let only the variables whose full names match go through the getter."""
+    from tmplcore.checkpoint.patterns import Selection
+
+    chosen = Selection(patterns)
     if "*" in patterns:
         return getter
 
     def matching(next_getter: Any, name: str, **kwargs: Any) -> Any:
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+        if chosen(name):
             return getter(next_getter, name, **kwargs)
         return next_getter(name, **kwargs)
 
