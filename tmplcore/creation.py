@@ -154,16 +154,18 @@ def _check_fit(name: str, shape: tuple[int, ...], wanted: TensorShape, validate:
 
 def _claimed(frame: Frame, name: str) -> str:
     """Take the op name of a new variable."""
-    names = frame.store.names
+    store = frame.store
     check_name(name, frame.prefix)
     if name[-1] == "/":  # TensorFlow reads it as the absolute name of a scope, and the variable is that scope's op
-        name = name[:-1]
-        if any(variable.spec.name == name for variable in frame.store.variables):
-            raise InvalidNameError(f"Duplicate node name in graph: {name!r}", hint="leave the slash at the end out")
+        op_name = name[:-1]
+        if store.has_named(op_name):
+            raise InvalidNameError(f"Duplicate node name in graph: {op_name!r}", hint="leave the slash at the end out")
     else:
-        name = names.claim(name, frame.prefix, frame.around.journal)
-    names.pin(name)
-    return name
+        op_name = store.names.claim(name, frame.prefix, frame.around.journal)
+        while store.has_named(op_name):  # two threads were given one name scope
+            op_name = store.names.claim(name, frame.prefix, frame.around.journal)
+    store.names.pin(op_name)
+    return op_name
 
 
 def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[[], Any]:

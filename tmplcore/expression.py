@@ -195,9 +195,6 @@ class ArrayExpression(ABC):
     def __invert__(self) -> Any:
         return ~self.value
 
-    def __round__(self, digits: int | None = None) -> Any:
-        return round(self.value) if digits is None else round(self.value, digits)
-
     def __lt__(self, other: Any) -> Any:
         return self.value < (other.value if type(other) in _EXPRESSIONS else other)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -65,13 +66,12 @@ class OpNames:
         ['a', 'a_1', 'A_2', 'a_1_1', 'a_3']
     """
 
-    __slots__ = ("_closed", "_closings", "_directories", "_lock", "_pinned")
+    __slots__ = ("_closed", "_directories", "_lock", "_pinned")
 
     def __init__(self) -> None:
         # By directory (lower case, with its trailing slash), by name (lower case): the next suffix.
         self._directories: dict[str, Mapping[str, int]] = {"": {}}
-        self._closed: dict[str, int] = {}
-        self._closings = 0
+        self._closed: OrderedDict[str, None] = OrderedDict()
         self._pinned: set[str] = {""}
         self._lock = threading.RLock()
 
@@ -160,7 +160,6 @@ class OpNames:
                 place: dict(names) if type(names) is dict else names for place, names in self._directories.items()
             }
             other._closed = self._closed.copy()
-            other._closings = self._closings
             other._pinned = set(self._pinned)
         return other
 
@@ -188,17 +187,13 @@ class OpNames:
         """Note that the name scope `prefix` (with its trailing slash) has closed."""
         key = prefix.lower()
         if key in self._directories:  # else nothing was named in it
-            self._closings = now = self._closings + 1
-            self._closed[key] = now
-            if len(self._closed) > 2 * FORGET_AFTER:
-                self._forget(now - FORGET_AFTER)
-
-    def _forget(self, before: int) -> None:
-        with self._lock:
-            for key in [key for key, closing in self._closed.items() if closing <= before]:
-                del self._closed[key]
-                if key not in self._pinned:
-                    self._directories.pop(key, None)
+            with self._lock:
+                self._closed[key] = None
+                self._closed.move_to_end(key)
+                if len(self._closed) > FORGET_AFTER:
+                    oldest, _ = self._closed.popitem(last=False)
+                    if oldest not in self._pinned:
+                        self._directories.pop(oldest, None)
 
     def _give_back(self, place: str, key: str, before: int | None, after: int) -> None:
         with self._lock:

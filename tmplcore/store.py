@@ -80,7 +80,7 @@ class VariableStore:
         self.collections = Collections(_journal)
         self.by_key: dict[str, Any] = {}
         self.partitioned: dict[str, PartitionedVariable] = {}
-        self._all: dict[Variable, None] = {}
+        self._all: dict[str, Variable] = {}  # by op name, in lower case: those are unique without regard to case
 
     @property
     def backend(self) -> Backend:
@@ -94,14 +94,19 @@ class VariableStore:
     @property
     def variables(self) -> list[Variable]:
         """All variables, in the order of their making, in whatever collections they are."""
-        return list(self._all)
+        return list(self._all.values())
 
     def add(self, variable: Variable, journal: Journal | None) -> None:
         """Take in a variable that was made for this store, and note how to forget it, and its value with it."""
-        self._all[variable] = None
+        key = variable.spec.name.lower()
+        self._all[key] = variable
         if journal is not None:
             journal.append(partial(variable.backend.delete, variable.spec, variable._cell))
-            journal.append(partial(self._all.pop, variable, None))
+            journal.append(partial(self._all.pop, key, None))
+
+    def has_named(self, op_name: str) -> bool:
+        """Tell whether a variable has an op name, in whatever case."""
+        return op_name.lower() in self._all
 
     def share(self, key: str, variable: Any, journal: Journal | None) -> None:
         """Let `get_variable` find a variable under `key`."""
@@ -213,9 +218,9 @@ class VariableStore:
             other.names = self.names.copy()
             mine = {
                 variable: variable if (cell := cells.get(variable)) is None else variable.with_cell(cell, other)
-                for variable in self._all
+                for variable in self._all.values()
             }
-            other._all = dict.fromkeys(mine.values())
+            other._all = {key: mine[variable] for key, variable in self._all.items()}
             other.by_key = {key: mine.get(variable, variable) for key, variable in self.by_key.items()}
             other.partitioned = {key: whole.with_parts(mine) for key, whole in self.partitioned.items()}
             other.collections = self.collections.copy(_journal, mine)

@@ -156,7 +156,7 @@ def test_a_missing_package_names_an_extra_that_exists() -> None:
 
     extras = set(PROJECT["project"]["optional-dependencies"])
     for info in default_registry().plugins():
-        for descriptor in getattr(info, "descriptors", ()):
+        for descriptor in info.offers:
             if descriptor.distribution == "tmplcore" and descriptor.extra is not None:
                 assert descriptor.extra in extras, descriptor
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from tmplcore.config.config import Config
+from tmplcore.config.getters import ConfiguredGetters
 from tmplcore.config.models import KeepSettings
 from tmplcore.config.problems import Problem, config_error, dotted, problems_of
 from tmplcore.descriptors import Descriptor
@@ -92,9 +93,11 @@ def build_store(config: Config, backend: str | None = None) -> VariableStore:
     for index, getter in enumerate(config.settings.getters):
         plugin = registry.getter(getter.name)
         made = plugin.load_factory()(**plugin_options(config, plugin, getter.options, ("getters", index, "options")))
-        getters.append(_matching(getter.pattern, made))
+        getters.append((getter.name, getter.pattern, made))
     return VariableStore(
-        descriptor.load_factory()(**options), seed=config.settings.seed, custom_getter=_chained(getters)
+        descriptor.load_factory()(**options),
+        seed=config.settings.seed,
+        custom_getter=ConfiguredGetters(getters) if getters else None,
     )
 
 
@@ -126,42 +129,3 @@ def keep_rules(keep: KeepSettings) -> list[KeepRule]:
     if keep.tagged:
         rules.append(KeepTagged(*keep.tagged))
     return rules
-
-
-def _matching(patterns: Sequence[str], getter: Any) -> Any:
-    """Let only the variables whose full names match go through the getter."""
-    from tmplcore.checkpoint.patterns import Selection
-
-    chosen = Selection(patterns)
-    if "*" in patterns:
-        return getter
-
-    def matching(next_getter: Any, name: str, **kwargs: Any) -> Any:
-        if chosen(name):
-            return getter(next_getter, name, **kwargs)
-        return next_getter(name, **kwargs)
-
-    return matching
-
-
-def _chained(getters: Sequence[Any]) -> Any:
-    """Make one getter of several; the first is the outermost and sees what the others return."""
-    if not getters:
-        return None
-    if len(getters) == 1:
-        return getters[0]
-
-    def chained(next_getter: Any, name: str, **kwargs: Any) -> Any:
-        call = next_getter
-        for getter in reversed(getters):
-            call = _bound(getter, call)
-        return call(name, **kwargs)
-
-    return chained
-
-
-def _bound(getter: Any, next_getter: Any) -> Any:
-    def call(name: str, **kwargs: Any) -> Any:
-        return getter(next_getter, name, **kwargs)
-
-    return call

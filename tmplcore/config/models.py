@@ -139,7 +139,7 @@ class Settings(_Table):
     backends: dict[str, dict[str, Any]] = {}
     """Options of backends, a table for each: `[backends.hdf5]`."""
     getters: list[GetterSettings] = []
-    """Custom getters, the outermost first."""
+    """Custom getters; the first is asked first, and gets what the others return."""
     checkpoints: CheckpointSettings = CheckpointSettings()
     """Where checkpoints are and how they are written."""
     restore: RestoreSettings = RestoreSettings()

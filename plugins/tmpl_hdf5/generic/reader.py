@@ -15,6 +15,7 @@ from h5py import h5a, h5d, h5g, h5o, h5s
 from tmpl_hdf5.generic.guard import DEPTH, LINKS, check_dataset, check_link, object_address
 from tmpl_hdf5.generic.types import ForeignType, foreign_type
 from tmpl_hdf5.names import OWN_GROUP, from_path
+from tmpl_hdf5.native.dtypes import stored_type
 from tmplcore.checkpoint.format import Damage, Format, LazyVariable, Metadata, Reader
 from tmplcore.errors import (
     CheckpointNotFoundError,
@@ -49,6 +50,12 @@ class HDF5Variable(LazyVariable):
     def alias_of(self) -> str | None:
         """The name of the variable under which the same data is listed first."""
         return self._alias_of
+
+    @property
+    def trainable(self) -> bool | None:
+        """What an attribute of that name says, as in a live backend's working file; None without one."""
+        value = _attribute(self._dataset, b"trainable")
+        return bool(value) if isinstance(value, bool | np.bool_) else None
 
     @property
     def nbytes(self) -> int:
@@ -230,13 +237,39 @@ class _Tree:
             try:
                 if space.get_simple_extent_type() == h5s.NULL:
                     raise TypeError("no data at all")
-                kind = foreign_type(dataset.get_type())
+                kind = _named_type(dataset, foreign_type(dataset.get_type()))
             except _FAILURES as error:
                 self.skipped[name] = f"not a variable: it holds {error}"
                 continue
             address, links = object_address(dataset)
             first = firsts.setdefault(address, name) if links > 1 else name
             self.variables[name] = HDF5Variable(name, dataset, kind, None if first == name else first)
+
+
+def _named_type(dataset: h5d.DatasetID, kind: ForeignType) -> ForeignType:
+    """Return the type that a working file's attribute names, where HDF5 has none like it (int4 is bytes)."""
+    if kind.dtype != np.uint8 or not isinstance(code := _attribute(dataset, b"dtype"), bytes):
+        return kind
+    try:
+        named = stored_type(code.decode())
+    except ValueError:
+        return kind
+    return ForeignType(named.dtype, kind.raw, kind.memory) if named.raw == kind.raw else kind
+
+
+def _attribute(dataset: h5d.DatasetID, name: bytes) -> Any:
+    """Return a small scalar attribute that is a truth or fixed-length text; None if there is no such one."""
+    try:
+        if not h5a.exists(dataset, name):
+            return None
+        attribute = h5a.open(dataset, name)
+        if attribute.shape != () or attribute.dtype.kind not in "bS" or attribute.get_storage_size() > _ATTRIBUTE_BYTES:
+            return None
+        value = np.empty((), attribute.dtype)
+        attribute.read(value)
+        return value[()]
+    except _FAILURES:
+        return None
 
 
 def _bound_cache(file: Any) -> None:

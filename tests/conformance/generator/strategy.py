@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 VARIABLE_NAMES = ["a", "b", "A", "a_1", "b/c", "w", "_p", "Assign", "two words"]
 SCOPE_NAMES = ["a", "b", "A", "a_1", "b/c", "d", "d_1", "", "t/", "_p", "/s", "two words"]
 DEFAULT_NAMES = ["d", "a", "D", "d_1", "b/c"]
-SHAPES: list[Any] = [[], [2], [2, 3], [1, 3], 2, [None, 3], [1], "unknown"]
+SHAPES: list[Any] = [[], [2], [2, 3], [1, 3], 2, [None, 3], "unknown"]
 DTYPES = ["float32", "float16", "int32", "float64", "bool"]
 REUSE = ["False", "True", "AUTO"]
 INITIALIZERS = [

@@ -60,8 +60,19 @@ def test_the_generic_reader_lists_them(path):
     from tmplcore.plugins import default_registry
 
     make(path, **{"dense/kernel": [1.0, 2.0], "dense/kernel/Adam": [3.0, 4.0]})
+    backend = HDF5Backend(path)
+    backend.create(spec("small", (3,), ml_dtypes.int4, trainable=False), Given(sample((3,), ml_dtypes.int4)))
+    backend.create(spec("bytes", (3,), "uint8"), Given([1, 2, 3]))
+    backend.create(spec("half", (3,), ml_dtypes.bfloat16), Given([1, 2, 3]))
+    backend.close()
     with default_registry().detect(path).load_factory()().open(path) as reader:
-        assert sorted(reader) == ["dense/kernel", "dense/kernel/Adam"]
+        assert sorted(reader) == ["bytes", "dense/kernel", "dense/kernel/Adam", "half", "small"]
+        assert {name: variable.dtype.name for name, variable in reader.items()} == {
+            "bytes": "uint8", "dense/kernel": "float32", "dense/kernel/Adam": "float32",
+            "half": "bfloat16", "small": "int4",
+        }  # fmt: skip
+        assert [reader[name].trainable for name in ("dense/kernel", "small")] == [True, False]
+        assert (reader["small"][...] == sample((3,), ml_dtypes.int4)).all()
         assert reader["dense/kernel"][...].tolist() == [1, 2]
 
 
