@@ -43,7 +43,7 @@ def resolve(session: Session, text: str) -> Path:
     if path.is_dir() and not _some_format_reads(session, path):
         steps = sorted(item.name for item in path.iterdir() if item.name.startswith("step-"))
         raise UnreadableError(
-            f"{text} is a directory, not a checkpoint",
+            f"{path} is a directory, not a checkpoint",
             hint=f"name one in it: {path / steps[-1]}; or: --directory {text} latest" if steps else "name a file",
         )
     return path
