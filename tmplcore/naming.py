@@ -18,8 +18,10 @@ from tmplcore.journal import Journal
 
 __all__ = ["OpNames", "check_name"]
 
-_is_root_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*").fullmatch)
-_is_inner_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9_.\\/>-]*").fullmatch)
+_ROOT: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
+_INNER: Final = r"^[A-Za-z0-9_.\\/>-]*$"
+_is_root_name: Final = lru_cache(4096)(re.compile(_ROOT).fullmatch)
+_is_inner_name: Final = lru_cache(4096)(re.compile(_INNER).fullmatch)
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
@@ -34,20 +36,20 @@ def check_name(name: str, prefix: str = "") -> None:
     Example:
         >>> check_name("layer_1/kernel")
         >>> check_name("_hidden", prefix="model/")
-        >>> check_name("_hidden")
+        >>> check_name("_hidden")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
-        tmplcore.errors.InvalidNameError: '_hidden' is not a valid root scope name
+        tmplcore.errors.InvalidNameError: '_hidden' is not a valid root scope name. ...
     """
     if prefix:
         if _is_inner_name(name) is None:
             raise InvalidNameError(
-                f"{name!r} is not a valid scope name",
+                f"{name!r} is not a valid scope name. A scope name has to match the following pattern: {_INNER}",
                 hint="letters, digits and _ . \\ - / > are allowed",
             )
     elif _is_root_name(name) is None:
         raise InvalidNameError(
-            f"{name!r} is not a valid root scope name",
+            f"{name!r} is not a valid root scope name. A root scope name has to match the following pattern: {_ROOT}",
             hint="begin with a letter, a digit or '.', then letters, digits and _ . \\ - / >",
         )
 

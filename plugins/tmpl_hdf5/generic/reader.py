@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5o, h5s
 
+from tmpl_hdf5.backend_attach import MARK
 from tmpl_hdf5.generic.guard import DEPTH, LINKS, check_dataset, check_link, object_address
 from tmpl_hdf5.generic.types import ForeignType, foreign_type
 from tmpl_hdf5.names import OWN_GROUP, from_path
@@ -36,15 +37,18 @@ _FAILURES = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowErr
 class HDF5Variable(LazyVariable):
     """A dataset of an HDF5 file."""
 
-    __slots__ = ("_alias_of", "_dataset", "_type", "dtype", "name", "shape")
+    __slots__ = ("_alias_of", "_dataset", "_trainable", "_type", "dtype", "name", "shape")
 
-    def __init__(self, name: str, dataset: h5d.DatasetID, kind: ForeignType, alias_of: str | None) -> None:
+    def __init__(
+        self, name: str, dataset: h5d.DatasetID, kind: ForeignType, alias_of: str | None, trainable: bool | None
+    ) -> None:
         self.name = name
         self.shape = tuple(map(int, dataset.shape))
         self.dtype = kind.dtype
         self._dataset = dataset
         self._type = kind
         self._alias_of = alias_of
+        self._trainable = trainable
 
     @property
     def alias_of(self) -> str | None:
@@ -53,9 +57,8 @@ class HDF5Variable(LazyVariable):
 
     @property
     def trainable(self) -> bool | None:
-        """What an attribute of that name says, as in a live backend's working file; None without one."""
-        value = _attribute(self._dataset, b"trainable")
-        return bool(value) if isinstance(value, bool | np.bool_) else None
+        """Whether an optimizer changes it: known of the variables in a live backend's working file."""
+        return self._trainable
 
     @property
     def nbytes(self) -> int:
@@ -231,19 +234,23 @@ class _Tree:
 
     def _add(self, found: list[tuple[str, h5d.DatasetID]]) -> None:
         firsts: dict[int, str] = {}
+        working = _attribute(h5g.open(self.file, b"/"), MARK[0].encode()) == MARK[1].encode()
         for path, dataset in sorted(found, key=lambda item: item[0]):
             name = from_path(path)
             space = dataset.get_space()
             try:
                 if space.get_simple_extent_type() == h5s.NULL:
                     raise TypeError("no data at all")
-                kind = _named_type(dataset, foreign_type(dataset.get_type()))
+                kind = foreign_type(dataset.get_type())
             except _FAILURES as error:
                 self.skipped[name] = f"not a variable: it holds {error}"
                 continue
             address, links = object_address(dataset)
             first = firsts.setdefault(address, name) if links > 1 else name
-            self.variables[name] = HDF5Variable(name, dataset, kind, None if first == name else first)
+            trainable = None
+            if working:
+                kind, trainable = _named_type(dataset, kind), _trainable(dataset)
+            self.variables[name] = HDF5Variable(name, dataset, kind, None if first == name else first, trainable)
 
 
 def _named_type(dataset: h5d.DatasetID, kind: ForeignType) -> ForeignType:
@@ -257,7 +264,12 @@ def _named_type(dataset: h5d.DatasetID, kind: ForeignType) -> ForeignType:
     return ForeignType(named.dtype, kind.raw, kind.memory) if named.raw == kind.raw else kind
 
 
-def _attribute(dataset: h5d.DatasetID, name: bytes) -> Any:
+def _trainable(dataset: h5d.DatasetID) -> bool | None:
+    value = _attribute(dataset, b"trainable")
+    return bool(value) if isinstance(value, np.bool_) else None
+
+
+def _attribute(dataset: Any, name: bytes) -> Any:
     """Return a small scalar attribute that is a truth or fixed-length text; None if there is no such one."""
     try:
         if not h5a.exists(dataset, name):

@@ -169,7 +169,9 @@ def _layout(
             texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
             if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
                 return layout, texts
-        shapes, dtypes = list(map(_shape_of, values)), list(map(_dtype_of, values))
+        one: dict[Any, Any] = {}  # each shape is kept once
+        shapes = list(map(one.setdefault, map(_shape_of, values), map(_shape_of, values)))
+        dtypes = list(map(_dtype_of, values))
     except AttributeError:
         raise _not_an_array(names, values) from None
     if not all(issubclass(kind, np.dtype) for kind in set(map(type, dtypes))):
@@ -205,27 +207,31 @@ def _kinds(subject: _Subject, texts: dict[int, Text]) -> tuple[np.ndarray, list[
     kinds: list[Kind] = []
     foreign: list[bool] = []
     numbers: dict[Any, int] = {}
-    by_identity: dict[Any, int] = {}  # hashing a dtype is slow, and models have few
-    types = []
-    for row, key in enumerate(zip(map(id, subject.dtypes), subject.shapes, strict=True)):
-        number = None if row in texts else by_identity.get(key)
-        if number is None:
-            dtype, shape = subject.dtypes[row], subject.shapes[row]
-            try:
-                stored = texts[row].stored if row in texts else stored_type(type_code(dtype))
-            except (TypeError, ValueError) as error:
-                raise SaveError(
-                    f"variable {subject.names[row]!r} cannot be stored: {error}", hint="cast it to a plain dtype"
-                ) from None
-            is_foreign = stored.raw != dtype or not dtype.isnative
-            number = numbers.setdefault((stored.code, shape, is_foreign), len(kinds))
-            if number == len(kinds):
-                kinds.append((stored, tuple(map(int, shape))))
-                foreign.append(is_foreign)
-            if row not in texts:
-                by_identity[key] = number
-        types.append(number)
-    return np.array(types, np.int64), kinds, foreign
+
+    def number(row: int) -> int:
+        dtype, shape = subject.dtypes[row], subject.shapes[row]
+        try:
+            stored = texts[row].stored if row in texts else stored_type(type_code(dtype))
+        except (TypeError, ValueError) as error:
+            raise SaveError(
+                f"variable {subject.names[row]!r} cannot be stored: {error}", hint="cast it to a plain dtype"
+            ) from None
+        is_foreign = stored.raw != dtype or not dtype.isnative
+        found = numbers.setdefault((stored.code, shape, is_foreign), len(kinds))
+        if found == len(kinds):
+            kinds.append((stored, tuple(map(int, shape))))
+            foreign.append(is_foreign)
+        return found
+
+    # Hashing a dtype is slow, and models have few: they are told apart by identity first.
+    keys = list(zip(map(id, subject.dtypes), subject.shapes, strict=True))
+    rows = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+    found = {row: number(row) for row in sorted({*rows.values(), *texts})}
+    by_key = {key: found[row] for key, row in rows.items()}
+    types = np.fromiter(map(by_key.__getitem__, keys), np.int64, len(keys))
+    for row in texts:
+        types[row] = found[row]
+    return types, kinds, foreign
 
 
 def _packings(subject: _Subject, kinds: list[Kind], types: np.ndarray, options: WriteOptions) -> dict[int, Packing]:
@@ -284,8 +290,12 @@ def _fill(
         write_at(fd, plan.image, 0)
     header = replace(plan.header, meta_hash=xxhash.xxh3_64_intdigest(meta))
     flags = _flags(plan.names, options)
-    index = index_format.encode(header, plan.offsets, hashes, plan.types, flags, plan.tail)
-    write_at(fd, b"".join((index, bytes(header.meta - header.index - len(index)), meta)), header.index)
+    at = header.index
+    for part in index_format.encode(header, plan.offsets, hashes, plan.types, flags, plan.tail):
+        if len(part):
+            write_at(fd, part, at)
+        at += memoryview(part).nbytes
+    write_at(fd, meta, header.meta)
 
 
 def _flags(names: list[str], options: WriteOptions) -> np.ndarray:

@@ -71,9 +71,10 @@ def test_the_generic_reader_lists_them(path):
             "bytes": "uint8", "dense/kernel": "float32", "dense/kernel/Adam": "float32",
             "half": "bfloat16", "small": "int4",
         }  # fmt: skip
-        assert [reader[name].trainable for name in ("dense/kernel", "small")] == [True, False]
+        listed = [reader[name] for name in ("dense/kernel", "small")]
         assert (reader["small"][...] == sample((3,), ml_dtypes.int4)).all()
         assert reader["dense/kernel"][...].tolist() == [1, 2]
+    assert [variable.trainable for variable in listed] == [True, False]
 
 
 def test_every_change_is_found_again(path):
@@ -269,6 +270,30 @@ def test_threads_may_race_to_make_it(path):
     assert len(made) == 1
     assert len(refused) == 7
     made[0].close()
+
+
+def test_threads_may_make_variables_at_once(path):
+    backend = HDF5Backend(path)
+
+    def work(first):
+        for number in range(first, first + 60):
+            of = spec(f"scope_{number % 7}/v{number}", (5,))
+            cell = backend.create(of, Given(np.full(5, number)))
+            assert (cell.value == number).all()
+            if number % 4 == 0:
+                backend.delete(of, cell)
+
+    threads = [threading.Thread(target=work, args=(60 * number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    backend.close()
+    with h5py.File(path) as file:
+        expected = {number for number in range(360) if number % 4}
+        assert sum(len(group) for group in file.values()) == len(expected)
+        for number in expected:
+            assert (file[f"scope_{number % 7}/v{number}"][()] == number).all()
 
 
 def test_after_close(path):
