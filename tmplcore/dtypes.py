@@ -19,8 +19,8 @@ import numpy as np
 from tmplcore.errors import InvalidTypeError
 
 __all__ = [
-    "QUANTIZED_DTYPES",
     "DType",
+    "QUANTIZED_DTYPES",
     "as_dtype",
     "bfloat16",
     "bool_",

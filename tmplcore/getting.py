@@ -150,7 +150,7 @@ def get_local_variable(
     signature and has no effect. All else is as for `get_variable`.
 
     Example:
-        >>> get_local_variable("count", [], initializer=initializers.zeros_initializer()).trainable
+        >>> get_local_variable("count", [], initializer=initializers.Zeros()).trainable
         False
     """
     if not (collections is None or isinstance(collections, list | tuple | set)):

@@ -244,7 +244,7 @@ def make_template(
 
     Example:
         >>> def my_op(x, scalar_name):
-        ...     var = get_variable(scalar_name, shape=[], initializer=initializers.ones_initializer())
+        ...     var = get_variable(scalar_name, shape=[], initializer=initializers.Ones())
         ...     return x * var
         >>> scale_by_y = make_template("scale_by_y", my_op, scalar_name="y")
         >>> float(scale_by_y(2.0)), float(scale_by_y(3.0))
