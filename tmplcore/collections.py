@@ -240,7 +240,7 @@ def _hashable(key: Any) -> Any:
         hash(key)
     except TypeError:
         raise InvalidTypeError(
-            f"a collection's key must be hashable, which {type(key).__name__} is not: {key!r}",
+            f"unhashable type: {type(key).__name__!r}; a collection's key must be hashable, not {key!r}",
             hint="use a string, or a tuple in place of a list",
         ) from None
     return key

@@ -11,7 +11,7 @@ from typing import Any, Final
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
 from tmplcore.dtypes import as_dtype
-from tmplcore.errors import InvalidArgumentError, InvalidNameError, NestingError
+from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, NestingError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.initial import Constant, InitialCall, Start, as_constant
 from tmplcore.modes import VariableAggregation, VariableSynchronization
@@ -23,8 +23,11 @@ from tmplcore.variable import Variable
 
 __all__ = ["create", "is_trainable", "new_variable", "variable_creator_scope"]
 
+_LISTS: Final = (list, tuple, set)
+
 # The ops beside a variable that TensorFlow makes, so that their names are as taken as there.
 _BESIDE_CALL: Final = MappingProxyType({"initializer": 1, "assign": 1, "read": 1})
+_UNNAMED: Final = "VariableV2"  # an empty name: TensorFlow names the op after its kind
 _BESIDE_CONSTANT: Final = MappingProxyType({"initial_value": 1, "assign": 1, "read": 1})
 
 
@@ -78,7 +81,7 @@ def _create(
     """Make a variable in the current store; the creator at the end of the line."""
     if initial_value is None:
         raise InvalidArgumentError("initial_value must be specified.", hint="Variable(0.0, name=...)")
-    if not (collections is None or isinstance(collections, list | tuple | set)):
+    if not (collections is None or isinstance(collections, _LISTS)):
         raise InvalidArgumentError(
             "collections argument to Variable constructor must be a list, tuple, or set. "
             f"Got {collections} of type {type(collections)}",
@@ -86,18 +89,19 @@ def _create(
         )
     if not (constraint is None or callable(constraint)):
         raise InvalidArgumentError(f"The `constraint` argument must be a callable, not {constraint!r}")
-    check_modes(name, synchronization, aggregation)
+    if synchronization is not VariableSynchronization.AUTO or aggregation is not VariableAggregation.NONE:
+        check_modes(name, synchronization, aggregation)
     frame = current_frame()
     store = frame.store
     with store.lock:
-        op_name = _claimed(frame, "Variable" if name is None else name)
+        op_name = _claimed(frame, "Variable" if name is None else name or _UNNAMED)
         wanted = None if dtype is None else as_dtype(dtype).base_dtype
         fixed = None if shape is None else as_shape(shape)
-        dims = (
-            tuple(int(size) for size in fixed)
-            if fixed is not None and fixed.is_fully_defined() and isinstance(fixed, tuple)
-            else None
-        )
+        dims: tuple[int, ...] | None = None
+        if isinstance(initial_value, InitialCall) and initial_value.shape is not None:
+            dims = initial_value.shape
+        elif fixed is not None and fixed.is_fully_defined():
+            dims = tuple(size for size in fixed.as_list() if size is not None)
         source = initial_value
         if callable(initial_value):
             store.names.place(f"{op_name}/", _BESIDE_CALL, frame.around.journal)
@@ -112,7 +116,10 @@ def _create(
             source = as_constant(initial_value, wanted)
         if isinstance(source, Constant):
             wanted = source.dtype
-            dims = (dims or source.shape) if validate_shape else dims
+            if fixed is not None and dims is None:  # partly known: the variable keeps it so
+                _check_fit(op_name, source.shape, fixed, validate_shape)
+            elif validate_shape:
+                dims = dims or source.shape
             start = Start(source, op_name, store.seed, wanted, dims)
         assert wanted is not None
         trainable = is_trainable(trainable, synchronization)
@@ -123,13 +130,14 @@ def _create(
             store.backend,
             graph=store,
             dtype=wanted,
-            shape=TensorShape(dims),
+            shape=TensorShape(dims) if fixed is None else fixed,
             trainable=trainable,
             constraint=constraint,
             synchronization=synchronization,
             aggregation=aggregation,
             caching_device=caching_device,
             origin=caller(),
+            initial=start.kept(),
         )
         store.add(variable, frame.around.journal)
         keys = dict.fromkeys((GraphKeys.GLOBAL_VARIABLES,) if collections is None else collections)
@@ -140,23 +148,36 @@ def _create(
     return variable
 
 
+def _check_fit(name: str, shape: tuple[int, ...], wanted: TensorShape, validate: bool) -> None:
+    """Refuse an initial value whose shape is none of those that a partly known shape allows."""
+    if validate and not wanted.is_compatible_with(shape):
+        raise InitializerError(
+            f"the initial value of variable {name} has shape {shape}, which is not compatible with {wanted}",
+            hint="give the shape of the value, or none",
+        )
+
+
 def _claimed(frame: Frame, name: str) -> str:
     """Take the op name of a new variable."""
-    names = frame.store.names
+    store = frame.store
     check_name(name, frame.prefix)
     if name[-1] == "/":  # TensorFlow reads it as the absolute name of a scope, and the variable is that scope's op
-        name = name[:-1]
-        if any(variable.spec.name == name for variable in frame.store.variables):
-            raise InvalidNameError(f"Duplicate node name in graph: {name!r}", hint="leave the slash at the end out")
+        op_name = name[:-1]
+        if store.has_named(op_name):
+            raise InvalidNameError(f"Duplicate node name in graph: {op_name!r}", hint="leave the slash at the end out")
     else:
-        name = names.claim(name, frame.prefix, frame.around.journal)
-    names.pin(name)
-    return name
+        op_name = store.names.claim(name, frame.prefix, frame.around.journal)
+        while store.has_named(op_name):  # two threads were given one name scope
+            op_name = store.names.claim(name, frame.prefix, frame.around.journal)
+    store.names.pin(op_name)
+    return op_name
 
 
 def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[[], Any]:
     """Return the function, to be called in a name scope; an initializer of ours does not look at that."""
-    if isinstance(function, InitialCall) and function.initializer.__class__.__module__ == "tmplcore.initializers":
+    if isinstance(function, InitialCall) and function.initializer.__class__.__module__.startswith(
+        "tmplcore.initializers"
+    ):
         return function
 
     def call() -> Any:
@@ -217,7 +238,7 @@ def new_variable(
         raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
     if use_resource is None:
         use_resource = current_frame().scope.use_resource
-    return create(
+    variable = create(
         initial_value=initial_value,
         trainable=trainable,
         collections=collections,
@@ -231,6 +252,8 @@ def new_variable(
         aggregation=aggregation,
         shape=shape,
     )
+    current_frame().store.announce(variable)
+    return variable
 
 
 @contextmanager

@@ -24,36 +24,36 @@ __all__ = [
     "as_dtype",
     "bfloat16",
     "bool_",
-    "complex64",
     "complex128",
+    "complex64",
+    "float16",
+    "float32",
     "float4_e2m1fn",
+    "float64",
     "float8_e4m3b11fnuz",
     "float8_e4m3fn",
     "float8_e4m3fnuz",
     "float8_e5m2",
     "float8_e5m2fnuz",
-    "float16",
-    "float32",
-    "float64",
-    "int2",
-    "int4",
-    "int8",
     "int16",
+    "int2",
     "int32",
+    "int4",
     "int64",
-    "qint8",
+    "int8",
     "qint16",
     "qint32",
-    "quint8",
+    "qint8",
     "quint16",
+    "quint8",
     "resource",
     "string",
-    "uint2",
-    "uint4",
-    "uint8",
     "uint16",
+    "uint2",
     "uint32",
+    "uint4",
     "uint64",
+    "uint8",
     "variant",
 ]
 
@@ -399,7 +399,7 @@ def as_dtype(value: Any) -> DType:
         hints = {int: "write int32 or int64", str: "write string", complex: "write complex64 or complex128"}
         hint = hints.get(value) if isinstance(value, type) else None
         hint = hint or "the names are TensorFlow's: float32, bfloat16, int64, …"
-        raise InvalidTypeError(f"Cannot convert the argument `type_value`: {value!r} to a DType.", hint=hint)
+        raise InvalidTypeError(f"Cannot convert the argument `type_value`: {value!r} to a TensorFlow DType.", hint=hint)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -36,11 +36,15 @@ _OPERATORS: Final[dict[Any, Callable[..., Any]]] = {
 }
 
 
+# The classes of expressions: to look a type up is several times faster than `isinstance` with an abstract class.
+_EXPRESSIONS: Final[set[type]] = set()
+
+
 def unwrap(value: Any) -> Any:
     """Replace expressions by their values, also inside lists, tuples and dicts."""
-    if isinstance(value, ArrayExpression):
-        return value.value
     kind = type(value)
+    if kind in _EXPRESSIONS:
+        return value.value
     if kind is list:
         return [unwrap(item) for item in value]
     if kind is tuple:
@@ -52,17 +56,39 @@ def unwrap(value: Any) -> Any:
 
 def _as_numpy(value: Any) -> Any:
     """Replace expressions by NumPy arrays."""
-    return value.numpy() if isinstance(value, ArrayExpression) else value
+    return value.numpy() if type(value) in _EXPRESSIONS else value
 
 
-class ArrayExpression(ABC):
+def _native(function: Callable[..., Any], value: Any, operands: list[Any]) -> Any:
+    """Apply an operator in the library of `value`; torch refuses NumPy arrays, so that they become tensors there."""
+    try:
+        return function(*operands)
+    except TypeError:
+        from array_api_compat import array_namespace
+
+        asarray = array_namespace(value).asarray
+        return function(*(asarray(item) if isinstance(item, np.ndarray) else item for item in operands))
+
+
+def _off_tape(value: Any) -> Any:
+    """Return a value without a gradient to lose, of which torch warns."""
+    return value.detach() if hasattr(value, "detach") else value
+
+
+class ArrayExpression:
     """Something with a `value` that stands for it in expressions and library calls.
 
     `==` is identity and hashing works, as TensorFlow 1's variables have it; `<` and its kind are elementwise. There
     is no iteration: `[w * 2 for w in variable]` is nearly always a mistake for `variables`.
     """
 
+    # Abstract, but not by `ABCMeta`: `isinstance` would cost more than the operators around it.
+
     __slots__ = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _EXPRESSIONS.add(cls)
 
     @property
     @abstractmethod
@@ -76,79 +102,79 @@ class ArrayExpression(ABC):
     # -- operators -------------------------------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Any:
-        return self.value + unwrap(other)
+        return self.value + (other.value if type(other) in _EXPRESSIONS else other)
 
     def __radd__(self, other: Any) -> Any:
         return other + self.value
 
     def __sub__(self, other: Any) -> Any:
-        return self.value - unwrap(other)
+        return self.value - (other.value if type(other) in _EXPRESSIONS else other)
 
     def __rsub__(self, other: Any) -> Any:
         return other - self.value
 
     def __mul__(self, other: Any) -> Any:
-        return self.value * unwrap(other)
+        return self.value * (other.value if type(other) in _EXPRESSIONS else other)
 
     def __rmul__(self, other: Any) -> Any:
         return other * self.value
 
     def __truediv__(self, other: Any) -> Any:
-        return self.value / unwrap(other)
+        return self.value / (other.value if type(other) in _EXPRESSIONS else other)
 
     def __rtruediv__(self, other: Any) -> Any:
         return other / self.value
 
     def __floordiv__(self, other: Any) -> Any:
-        return self.value // unwrap(other)
+        return self.value // (other.value if type(other) in _EXPRESSIONS else other)
 
     def __rfloordiv__(self, other: Any) -> Any:
         return other // self.value
 
     def __mod__(self, other: Any) -> Any:
-        return self.value % unwrap(other)
+        return self.value % (other.value if type(other) in _EXPRESSIONS else other)
 
     def __rmod__(self, other: Any) -> Any:
         return other % self.value
 
     def __pow__(self, other: Any) -> Any:
-        return self.value ** unwrap(other)
+        return self.value ** (other.value if type(other) in _EXPRESSIONS else other)
 
     def __rpow__(self, other: Any) -> Any:
         return other**self.value
 
     def __matmul__(self, other: Any) -> Any:
-        return self.value @ unwrap(other)
+        return self.value @ (other.value if type(other) in _EXPRESSIONS else other)
 
     def __rmatmul__(self, other: Any) -> Any:
         return other @ self.value
 
     def __and__(self, other: Any) -> Any:
-        return self.value & unwrap(other)
+        return self.value & (other.value if type(other) in _EXPRESSIONS else other)
 
     def __rand__(self, other: Any) -> Any:
         return other & self.value
 
     def __or__(self, other: Any) -> Any:
-        return self.value | unwrap(other)
+        return self.value | (other.value if type(other) in _EXPRESSIONS else other)
 
     def __ror__(self, other: Any) -> Any:
         return other | self.value
 
     def __xor__(self, other: Any) -> Any:
-        return self.value ^ unwrap(other)
+        return self.value ^ (other.value if type(other) in _EXPRESSIONS else other)
 
     def __rxor__(self, other: Any) -> Any:
         return other ^ self.value
 
     def __lshift__(self, other: Any) -> Any:
-        return self.value << unwrap(other)
+        return self.value << (other.value if type(other) in _EXPRESSIONS else other)
 
     def __rlshift__(self, other: Any) -> Any:
         return other << self.value
 
     def __rshift__(self, other: Any) -> Any:
-        return self.value >> unwrap(other)
+        return self.value >> (other.value if type(other) in _EXPRESSIONS else other)
 
     def __rrshift__(self, other: Any) -> Any:
         return other >> self.value
@@ -171,41 +197,38 @@ class ArrayExpression(ABC):
     def __invert__(self) -> Any:
         return ~self.value
 
-    def __round__(self, digits: int | None = None) -> Any:
-        return round(self.value) if digits is None else round(self.value, digits)
-
     def __lt__(self, other: Any) -> Any:
-        return self.value < unwrap(other)
+        return self.value < (other.value if type(other) in _EXPRESSIONS else other)
 
     def __le__(self, other: Any) -> Any:
-        return self.value <= unwrap(other)
+        return self.value <= (other.value if type(other) in _EXPRESSIONS else other)
 
     def __gt__(self, other: Any) -> Any:
-        return self.value > unwrap(other)
+        return self.value > (other.value if type(other) in _EXPRESSIONS else other)
 
     def __ge__(self, other: Any) -> Any:
-        return self.value >= unwrap(other)
+        return self.value >= (other.value if type(other) in _EXPRESSIONS else other)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.value[unwrap(index)]
+        return self.value[index if type(index) is int else unwrap(index)]
 
     __iter__ = None  # else Python would try `self[0]`, `self[1]`, …
     __contains__ = None
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        return bool(_off_tape(self.value))
 
     def __int__(self) -> int:
-        return int(self.value)
+        return int(_off_tape(self.value))
 
     def __float__(self) -> float:
-        return float(self.value)
+        return float(_off_tape(self.value))
 
     def __complex__(self) -> complex:
-        return complex(self.value)
+        return complex(_off_tape(self.value))
 
     def __index__(self) -> int:
-        return operator.index(self.value)
+        return operator.index(_off_tape(self.value))
 
     # -- protocols -------------------------------------------------------------------------------------------------
 
@@ -218,13 +241,23 @@ class ArrayExpression(ABC):
         return array.copy() if copy else array
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and not kwargs and not isinstance(self.value, np.ndarray) and ufunc in _OPERATORS:
-            return _OPERATORS[ufunc](*(unwrap(value) for value in inputs))
+        value = self.value
+        if method == "__call__" and not kwargs:
+            if type(value) is np.ndarray:
+                if len(inputs) == 1:
+                    return ufunc(value)
+                a, b, *rest = inputs
+                if not rest:
+                    return ufunc(_as_numpy(a), value) if b is self else ufunc(value, _as_numpy(b))
+            elif ufunc in _OPERATORS and not isinstance(value, np.ndarray):
+                return _native(_OPERATORS[ufunc], value, [unwrap(value) for value in inputs])
         if "out" in kwargs:
             kwargs["out"] = tuple(_as_numpy(value) for value in kwargs["out"])
         return getattr(ufunc, method)(*(_as_numpy(value) for value in inputs), **unwrap(kwargs))
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        if not kwargs and len(args) == 1 and args[0] is self:
+            return func(self.value)
         return func(*unwrap(args), **unwrap(kwargs))
 
     @classmethod

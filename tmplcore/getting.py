@@ -17,7 +17,7 @@ from tmplcore.errors import (
     VariableNotFoundError,
 )
 from tmplcore.frame import CURRENT
-from tmplcore.initial import check_constant, initial_call, is_constant
+from tmplcore.initial import initial_call, is_constant, refuse_dtype, refuse_shape
 from tmplcore.journal import Journal
 from tmplcore.losses import RegularizationLoss
 from tmplcore.messages import described, nearest
@@ -150,7 +150,7 @@ def get_local_variable(
     signature and has no effect. All else is as for `get_variable`.
 
     Example:
-        >>> get_local_variable("count", [], initializer=initializers.zeros_initializer()).trainable
+        >>> get_local_variable("count", [], initializer=initializers.Zeros()).trainable
         False
     """
     if not (collections is None or isinstance(collections, list | tuple | set)):
@@ -206,6 +206,8 @@ def _get_variable(
         regularizer = settings.regularizer
     if initializer is None:
         initializer = settings.initializer
+    else:
+        refuse_dtype(initializer, dtype)
     if caching_device is None:
         caching_device = settings.caching_device
     if partitioner is None:
@@ -216,11 +218,10 @@ def _get_variable(
         use_resource = settings.use_resource
     if constraint is None:
         constraint = settings.constraint
-    if is_constant(initializer) and partitioner is None:
-        check_constant(initializer, shape, dtype)
     if dtype is None:
         dtype = settings.dtype
-    check_modes(name, synchronization, aggregation)
+    if synchronization is not _AUTO or aggregation is not _NONE:
+        check_modes(name, synchronization, aggregation)
     arguments = {
         "name": scope._prefix + name,
         "shape": shape,
@@ -241,11 +242,13 @@ def _get_variable(
     if not frame.prefix:
         return _through(custom_getter, frame.store, arguments)
     # Getters run, and variables are named, outside all name scopes.
-    CURRENT.set(frame.with_prefix(""))
+    outside = frame.with_prefix("")
+    CURRENT.set(outside)
     try:
         return _through(custom_getter, frame.store, arguments)
     finally:
-        CURRENT.set(current_frame().with_prefix(frame.prefix))
+        now = CURRENT.get()
+        CURRENT.set(frame if now is outside else now.with_prefix(frame.prefix))
 
 
 def _through(custom_getter: Any, store: VariableStore, arguments: dict[str, Any]) -> Any:
@@ -281,13 +284,14 @@ def find_or_create(
 
     Custom getters get it with the store bound, so its parameters from `name` on are TensorFlow's.
     """
-    wanted = _KNOWN_DTYPES.get(dtype) if isinstance(dtype, str | type | DType) else None
-    if wanted is None:
+    wanted: DType = dtype
+    if type(dtype) is not DType or dtype.base_dtype is not dtype:
         wanted = as_dtype(dtype).base_dtype
-        if isinstance(dtype, str | type | DType):
+        if isinstance(dtype, str | type):
             _KNOWN_DTYPES[dtype] = wanted
     found = store.by_key.get(name)
     if found is not None and partitioner is None and reuse is not False:
+        refuse_shape(initializer, shape)
         return _checked(found, name, shape, wanted)
     arguments = {
         "trainable": trainable,
@@ -303,10 +307,14 @@ def find_or_create(
         if partitioner is not None or name in store.partitioned or f"{name}/part_0" in store.by_key:
             from tmplcore.partitioned import find_or_create_parts, is_scalar
 
-            if not (partitioner is not None and is_scalar(shape)):
+            scalar = partitioner is not None and is_scalar(shape)
+            if scalar and f"{name}/part_0" in store.by_key:
+                partitioner, reuse = None, False  # no scalar is found among the partitioned ones
+            if not scalar or partitioner is None:
                 return find_or_create_parts(
                     store, name, shape, wanted, initializer, regularizer, reuse, partitioner, arguments
                 )
+        refuse_shape(initializer, shape)
         found = store.by_key.get(name)
         if found is not None:
             if reuse is False:
@@ -329,20 +337,17 @@ def create_shared(
 ) -> Any:
     """Create a variable that `get_variable` finds again."""
     if is_constant(initializer):
-        if shape is not None and partition_info is None:
-            check_constant(initializer, shape, None)
         initial_value, given_dtype, given_shape = initializer, None, None if shape is None else as_shape(shape)
-        if partition_info is not None:
-            given_dtype = dtype
     else:
         if initializer is None and shape is None:
             raise InitializerError(
                 f"Variable {name} did not get an initializer, so its `shape` argument must be specified.",
                 hint=f"get_variable({name.rpartition('/')[2]!r}, shape=[...])",
             )
-        initial_value = initial_call(name, initializer, as_shape(shape), dtype, partition_info)
+        whole = as_shape(shape)
+        initial_value = initial_call(name, initializer, whole, dtype, partition_info)
         given_dtype = initial_value.dtype
-        given_shape = None if initial_value.shape is None else as_shape(initial_value.shape)
+        given_shape = None if shape is None else whole
     frame = current_frame()
     journal = frame.around.journal
     if regularizer is None:
@@ -403,6 +408,8 @@ def _checked(found: Any, name: str, shape: Any, dtype: DType) -> Any:
     Raises:
         VariableMismatchError: Its shape or dtype is another one.
     """
+    if dtype is found.dtype and type(shape) in {list, tuple} and tuple(shape) == getattr(found, "_dims", None):
+        return found
     if shape is not None and not as_shape(shape).is_compatible_with(found.shape):
         raise VariableMismatchError(
             f"Trying to share variable {name}, but specified shape {as_shape(shape)} and found shape {found.shape}. "

@@ -14,20 +14,18 @@ __all__ = ["create_global_step", "get_global_step", "get_or_create_global_step"]
 
 
 def get_global_step(graph: VariableStore | None = None) -> Any:
-    """Return the global step, or None if there is none.
+    """Return the global step, or None if there is none, or more than one.
 
     Args:
         graph: The store to look in; by default the current one.
 
     Raises:
-        InvalidTypeError: What is in the collection is no integer scalar, or there are several.
+        InvalidTypeError: What is in the collection is no integer scalar.
     """
     store = current_frame().store if graph is None else graph
     found = store.get_collection(GraphKeys.GLOBAL_STEP)
-    if len(found) > 1:
-        raise InvalidTypeError(
-            f"Multiple items found in collection 'global_step': {[getattr(item, 'name', item) for item in found]}"
-        )
+    if len(found) > 1:  # a getter may have made several; TensorFlow then knows of none
+        return None
     step = found[0] if found else next((v for v in store.variables if v.name == "global_step:0"), None)
     if step is not None:
         if not as_dtype(step.dtype).base_dtype.is_integer:

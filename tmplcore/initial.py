@@ -11,14 +11,24 @@ import numpy as np
 from tmplcore import dtypes
 from tmplcore.backend import InitialValue
 from tmplcore.dtypes import DType, as_dtype
-from tmplcore.errors import InitializerError, InvalidTypeError
+from tmplcore.errors import BackendError, InitializerError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
 from tmplcore.random import drawing
 from tmplcore.shapes import TensorShape
 
-__all__ = ["Constant", "InitialCall", "Start", "as_constant", "check_constant", "initial_call", "is_constant"]
+__all__ = [
+    "Constant",
+    "InitialCall",
+    "Start",
+    "as_constant",
+    "initial_call",
+    "is_constant",
+    "refuse_dtype",
+    "refuse_shape",
+]
 
 _INT32: Final = np.iinfo(np.int32)
+_KEPT_BYTES: Final = 64 << 10  # of a constant, for `initial_value`
 
 
 def is_constant(initializer: Any) -> bool:
@@ -50,6 +60,8 @@ def as_constant(value: Any, dtype: DType | None = None) -> Constant:
     Raises:
         InvalidTypeError: It is not an array, or its elements do not fit the dtype.
     """
+    if type(value) is np.ndarray and dtype is not None and value.dtype is dtype.dtype:
+        return Constant(value, dtype, value.shape)
     if isinstance(value, ArrayExpression):
         value = value.numpy().copy()
     if not hasattr(value, "shape") or isinstance(value, np.generic):
@@ -127,18 +139,29 @@ def _check_kind(array: np.ndarray, dtype: DType) -> None:
         )
 
 
-def check_constant(initializer: Any, shape: Any, dtype: Any) -> None:
-    """Refuse arguments that a constant initializer does not go together with.
+def refuse_shape(initializer: Any, shape: Any) -> None:
+    """Refuse a shape beside a constant initializer.
 
     Raises:
-        InitializerError: A shape is given too, or a dtype that is not the constant's.
+        InitializerError: There are both.
     """
-    if shape is not None:
+    if shape is not None and is_constant(initializer):
         raise InitializerError(
             "If initializer is a constant, do not specify shape.",
             hint="leave shape out, or use constant_initializer(value)",
         )
-    if dtype is not None and (wanted := as_dtype(dtype).base_dtype) is not (found := as_constant(initializer).dtype):
+
+
+def refuse_dtype(initializer: Any, dtype: Any) -> None:
+    """Refuse a dtype beside a constant initializer that has another one.
+
+    Raises:
+        InitializerError: They differ.
+    """
+    if dtype is None or not is_constant(initializer):
+        return
+    wanted, found = as_dtype(dtype).base_dtype, as_constant(initializer).dtype
+    if wanted is not found:
         raise InitializerError(
             f"Initializer type '{found}' and explicit dtype '{wanted}' don't match.",
             hint="leave dtype out, or give the value in that dtype",
@@ -198,7 +221,7 @@ def initial_call(
     if initializer is None:
         initializer = _default_initializer(name, dtype)
     if not shape.is_fully_defined():
-        if not inspect.isclass(initializer) and _needs_nothing(initializer):
+        if not isinstance(initializer, type) and _needs_nothing(initializer):
             return InitialCall(initializer, None, None, {})
         raise InitializerError(
             "The initializer passed is not valid. It should be a callable with no arguments and the shape should not "
@@ -206,7 +229,7 @@ def initial_call(
             f"(variable {name}, shape {shape})",
             hint=f"give all dimensions: get_variable({name.rpartition('/')[2]!r}, shape=[...])",
         )
-    if inspect.isclass(initializer):
+    if isinstance(initializer, type):
         initializer = initializer()
     keywords: dict[str, Any] = {"dtype": dtype}
     if partition_info is not None and _takes(initializer, "partition_info"):
@@ -284,6 +307,13 @@ class Start(InitialValue):
         """Return the whole value."""
         return self.constant().value
 
+    def kept(self) -> InitialValue:
+        """Return what a variable may hold on to: this, unless it is a constant so large that it would count twice."""
+        source = self._source
+        if isinstance(source, Constant) and getattr(source.value, "nbytes", 0) > _KEPT_BYTES:
+            return _Dropped(self._name)
+        return self
+
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield the value by pieces, if the initializer can make it so; else whole."""
         source = self._source
@@ -295,3 +325,21 @@ class Start(InitialValue):
             yield np.asarray(self.array()).reshape(-1)
         else:
             yield from pieces
+
+
+@final
+class _Dropped(InitialValue):
+    """A constant that is no longer there."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def array(self) -> Any:
+        """Say why there is none."""
+        raise BackendError(
+            f"the initial value of variable {self._name} was a constant of more than {_KEPT_BYTES} bytes, which is not "
+            "kept beside the value",
+            hint="keep the array that it was made from",
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -17,8 +18,10 @@ from tmplcore.journal import Journal
 
 __all__ = ["OpNames", "check_name"]
 
-is_root_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*").fullmatch)
-is_inner_name: Final = lru_cache(4096)(re.compile(r"[A-Za-z0-9_.\\/>-]*").fullmatch)
+_ROOT: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
+_INNER: Final = r"^[A-Za-z0-9_.\\/>-]*$"
+_is_root_name: Final = lru_cache(4096)(re.compile(_ROOT).fullmatch)
+_is_inner_name: Final = lru_cache(4096)(re.compile(_INNER).fullmatch)
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
@@ -33,20 +36,20 @@ def check_name(name: str, prefix: str = "") -> None:
     Example:
         >>> check_name("layer_1/kernel")
         >>> check_name("_hidden", prefix="model/")
-        >>> check_name("_hidden")
+        >>> check_name("_hidden")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
-        tmplcore.errors.InvalidNameError: '_hidden' is not a valid root scope name
+        tmplcore.errors.InvalidNameError: '_hidden' is not a valid root scope name. ...
     """
     if prefix:
-        if is_inner_name(name) is None:
+        if _is_inner_name(name) is None:
             raise InvalidNameError(
-                f"{name!r} is not a valid scope name",
+                f"{name!r} is not a valid scope name. A scope name has to match the following pattern: {_INNER}",
                 hint="letters, digits and _ . \\ - / > are allowed",
             )
-    elif is_root_name(name) is None:
+    elif _is_root_name(name) is None:
         raise InvalidNameError(
-            f"{name!r} is not a valid root scope name",
+            f"{name!r} is not a valid root scope name. A root scope name has to match the following pattern: {_ROOT}",
             hint="begin with a letter, a digit or '.', then letters, digits and _ . \\ - / >",
         )
 
@@ -65,13 +68,12 @@ class OpNames:
         ['a', 'a_1', 'A_2', 'a_1_1', 'a_3']
     """
 
-    __slots__ = ("_closed", "_closings", "_directories", "_lock", "_pinned")
+    __slots__ = ("_closed", "_directories", "_lock", "_pinned")
 
     def __init__(self) -> None:
         # By directory (lower case, with its trailing slash), by name (lower case): the next suffix.
         self._directories: dict[str, Mapping[str, int]] = {"": {}}
-        self._closed: dict[str, int] = {}
-        self._closings = 0
+        self._closed: OrderedDict[str, None] = OrderedDict()
         self._pinned: set[str] = {""}
         self._lock = threading.RLock()
 
@@ -88,16 +90,17 @@ class OpNames:
             InvalidNameError: The name has characters that it may not have.
         """
         if journal is None:
-            # The usual case: a name that was taken before and whose next number is free. It takes no lock. Should two
+            # The usual case: a name that was taken before, so it is valid, and whose next number is free. It takes no
+            # lock (on CPython nothing else runs between look-up and store, as nothing is called there). Should two
             # threads be given one number here, they share a name scope; a variable's name the store makes unique.
             try:
                 key = name.lower()
                 names: Any = self._directories[prefix.lower()]
                 number = names[key]
                 numbered = f"{key}_{number}"
-                if numbered not in names and (is_inner_name if prefix else is_root_name)(name) is not None:
+                if numbered not in names:
                     names[key] = number + 1
-                    return f"{prefix}{name}_{number}/"
+                    return f"{prefix}{numbered}/" if name == key else f"{prefix}{name}_{number}/"
             except (KeyError, TypeError):
                 pass
         check_name(name, prefix)
@@ -108,7 +111,7 @@ class OpNames:
         return self.claim(name, prefix, journal) + "/"
 
     def claim(self, name: str, prefix: str = "", journal: Journal | None = None) -> str:
-        """Take a name, or the first free one of `name_1`, `name_2`, …, and return it in full.
+        """Take a valid name, or the first free one of `name_1`, `name_2`, …, and return it in full.
 
         Args:
             name: The name that is wanted, below the prefix.
@@ -159,7 +162,6 @@ class OpNames:
                 place: dict(names) if type(names) is dict else names for place, names in self._directories.items()
             }
             other._closed = self._closed.copy()
-            other._closings = self._closings
             other._pinned = set(self._pinned)
         return other
 
@@ -187,17 +189,13 @@ class OpNames:
         """Note that the name scope `prefix` (with its trailing slash) has closed."""
         key = prefix.lower()
         if key in self._directories:  # else nothing was named in it
-            self._closings = now = self._closings + 1
-            self._closed[key] = now
-            if len(self._closed) > 2 * FORGET_AFTER:
-                self._forget(now - FORGET_AFTER)
-
-    def _forget(self, before: int) -> None:
-        with self._lock:
-            for key in [key for key, closing in self._closed.items() if closing <= before]:
-                del self._closed[key]
-                if key not in self._pinned:
-                    self._directories.pop(key, None)
+            with self._lock:
+                self._closed[key] = None
+                self._closed.move_to_end(key)
+                if len(self._closed) > FORGET_AFTER:
+                    oldest, _ = self._closed.popitem(last=False)
+                    if oldest not in self._pinned:
+                        self._directories.pop(oldest, None)
 
     def _give_back(self, place: str, key: str, before: int | None, after: int) -> None:
         with self._lock:

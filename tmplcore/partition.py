@@ -134,12 +134,6 @@ def counted(partitioner: Any, shape: TensorShape, dtype: DType) -> list[int]:
         raise PartitionError(f"Partitioner returned zero partitions for some axes: {counts}")
     if sum(count > 1 for count in counts) > 1:
         raise PartitionError(f"Can only slice a variable along one dimension: shape: {shape}, partitioning: {counts}")
-    for axis, (count, size) in enumerate(zip(counts, shape.as_list(), strict=True)):
-        if size is not None and count > max(size, 1):
-            raise PartitionError(
-                f"Expected 0 <= offset < shape but the partitioner asks for {count} parts of axis {axis}, "
-                f"which is {size} long: shape: {shape}, partitioning: {counts}"
-            )
     return [int(count) for count in counts]
 
 

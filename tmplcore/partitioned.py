@@ -12,9 +12,10 @@ from tmplcore.dtypes import DType
 from tmplcore.errors import PartitionError, VariableMismatchError
 from tmplcore.expression import ArrayExpression, unwrap
 from tmplcore.frame import CURRENT
-from tmplcore.initial import is_constant
+from tmplcore.initial import as_constant, is_constant
 from tmplcore.journal import Journal
 from tmplcore.messages import nearest
+from tmplcore.naming import check_name
 from tmplcore.partition import counted, slices
 from tmplcore.scope import Reuse
 from tmplcore.shapes import TensorShape, as_shape
@@ -234,8 +235,8 @@ def find_or_create_parts(
             hint="leave the partitioner out",
         )
     whole = as_shape(shape)
-    constant = is_constant(initializer)
-    if shape is None and constant and not isinstance(initializer, np.ndarray) and hasattr(initializer, "shape"):
+    is_tensor = is_constant(initializer) and not isinstance(initializer, np.ndarray) and hasattr(initializer, "shape")
+    if shape is None and is_tensor:
         whole = as_shape(tuple(initializer.shape))
     if not whole.is_fully_defined():
         raise PartitionError(
@@ -266,16 +267,29 @@ def find_or_create_parts(
             hint="create it first without reuse, or find or create it with reuse=AUTO_REUSE",
         )
     sizes = [int(size) for size in whole.as_list() if size is not None]
+    check_name(f"{name}/part_0/PartitionedInitializer", current_frame().prefix)
+    constant = as_constant(initializer, None if is_tensor else dtype) if is_constant(initializer) else None
+    if constant is not None and not _covers(constant.shape, sizes):
+        raise PartitionError(
+            f"the initial value of {name} has shape {constant.shape}, of which no part is {tuple(sizes)}",
+            hint="give a value of the whole shape",
+        )
     frame = current_frame()
     attempt = Journal()
-    CURRENT.set(frame.with_journal(attempt))
+    CURRENT.set(frame.with_prefix("").with_journal(attempt))  # parts are named outside all name scopes
     parts: list[Any] = []
     try:
         for index, (offset, part_sizes) in enumerate(slices(sizes, counts)):
+            if 0 in part_sizes and 0 not in sizes:  # TensorFlow notices when it comes to that part
+                raise PartitionError(
+                    f"Expected 0 <= offset < shape but found offset = {offset}, shape = {sizes}: the partitioner asks "
+                    f"for {counts} parts",
+                    hint="fixed_size_partitioner makes no more parts than there are rows",
+                )
             part_initializer = initializer
-            if constant:
+            if constant is not None:
                 place = tuple(slice(start, start + size) for start, size in zip(offset, part_sizes, strict=True))
-                part_initializer = (np.asarray(initializer) if isinstance(initializer, list) else initializer)[place]
+                part_initializer = constant.value[place]
             part = create_shared(
                 store,
                 f"{name}/part_{index}",
@@ -295,10 +309,14 @@ def find_or_create_parts(
         attempt.rollback()
         raise
     finally:
-        CURRENT.set(current_frame().with_journal(frame.around.journal))
+        CURRENT.set(current_frame().with_prefix(frame.prefix).with_journal(frame.around.journal))
         if frame.around.journal is not None:
             frame.around.journal.extend(attempt)
     return result
+
+
+def _covers(shape: tuple[int, ...], sizes: list[int]) -> bool:
+    return len(shape) == len(sizes) and all(there >= size for there, size in zip(shape, sizes, strict=True))
 
 
 def _mismatch(name: str, what: str, wanted: Any, there: Any) -> PartitionError:

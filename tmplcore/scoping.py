@@ -129,7 +129,7 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         if self._values:
             return self._enter_with_values(self._values)
         if type(target) is VariableScope:
-            inner = self._jumped(frame, target)
+            inner = jumped(frame, target, self._reuse or target._reuse, self._given, self._auxiliary)
         elif type(target) is str and target and self._auxiliary:
             # What `_descended` does, for the usual case.
             around = frame.scope
@@ -180,6 +180,8 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
                 prefix = frame.store.names.open(wanted, prefix, frame.around.journal)
                 if self._original is None:
                     self._original = prefix
+            elif self._target is None:  # an empty default name opens the empty name scope, which is the root
+                prefix = ""
             original = self._original or ""
         self._number = name
         settings = around._settings
@@ -199,49 +201,17 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             raise InvalidTypeError(f"VariableScope: default_name must be a string, not {wanted!r}")
         return wanted, opened.numbered(wanted) if self._number is None else self._number
 
-    def _jumped(self, frame: Frame, target: VariableScope) -> Frame:
-        """Return the frame inside a scope that is entered where it is."""
-        name = target._name
-        prefix = frame.prefix
-        if self._auxiliary and (last := name[name.rfind("/") + 1 :]):
-            prefix = frame.store.names.open(last, prefix, frame.around.journal)
-        settings = target._settings
-        if self._given is not None or settings.constraint is not None:
-            settings = settings.inherited(self._given)
-        return jumped(frame, target, self._reuse or target._reuse, settings, prefix)
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        now = CURRENT.get()
         inner = self._inner
         assert inner is not None, "left without having been entered"
-        if now is inner:
-            outer = inner.outer
-        elif now.scope is inner.scope:
-            outer = self._left(now)
-        else:
-            raise NestingError(
-                f"Improper nesting of variable_scope: {inner.scope.name!r} is left while {now.scope.name!r} is current",
-                hint="leave scopes in the opposite order of entering them; `with` does it",
-            )
-        assert outer is not None
-        CURRENT.set(outer)
+        leave(inner, type(self._target) is VariableScope)
         if self._auxiliary:
             inner.store.names.leave(inner.prefix)
         if self._entered is not None:
             entered, self._entered = self._entered, None
             entered.__exit__(kind, error, traceback)
-
-    def _left(self, now: Frame) -> Frame:
-        """Return the frame after this scope, inside which something has changed."""
-        outer = now.outer
-        assert outer is not None
-        if outer.around is not now.around:
-            outer = outer.with_around(now.around)
-        if not now.scope._name and type(self._target) is not VariableScope:
-            return outer.with_opened(now.opened.cleared(""))
-        return outer
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Refuse to be a decorator."""
@@ -308,11 +278,55 @@ def _inside(
     return Frame(frame.store, scope, prefix, opened.below(name), frame.with_opened(marked.cleared(name)), frame.around)
 
 
-def jumped(frame: Frame, target: VariableScope, reuse: Reuse, settings: Settings, prefix: str) -> Frame:
-    """Return the frame inside a copy of the scope `target`."""
-    scope = VariableScope._made(target._name, reuse, settings, target._original_name_scope)
-    outer, below = frame.jumped(target._name)
+def jumped(frame: Frame, target: VariableScope, reuse: Reuse, given: dict[str, Any] | None, auxiliary: bool) -> Frame:
+    """Return the frame inside a copy of the scope `target`, which is entered where it is.
+
+    Args:
+        frame: The frame outside.
+        target: The scope.
+        reuse: The copy's reuse flag.
+        given: The copy's settings, where they differ.
+        auxiliary: Whether to open a name scope too.
+    """
+    name = target._name
+    prefix = frame.prefix
+    if auxiliary and (last := name[name.rfind("/") + 1 :]):
+        prefix = frame.store.names.open(last, prefix, frame.around.journal)
+    settings = target._settings
+    if given is not None or settings.constraint is not None:
+        settings = settings.inherited(given)
+    scope = VariableScope._made(name, reuse, settings, target._original_name_scope)
+    outer, below = frame.jumped(name)
     return Frame(frame.store, scope, prefix, below, outer, frame.around)
+
+
+def leave(inner: Frame, jump: bool) -> None:
+    """Go back to what was before the frame `inner`.
+
+    Args:
+        inner: The frame as it was on entering.
+        jump: Whether the scope was entered where it is.
+
+    Raises:
+        NestingError: Another scope is the current one.
+    """
+    now = CURRENT.get()
+    outer = now.outer
+    if now is inner:
+        assert outer is not None
+        CURRENT.set(outer)
+        return
+    if now.scope is not inner.scope:
+        raise NestingError(
+            f"Improper nesting of variable_scope: {inner.scope.name!r} is left while {now.scope.name!r} is current",
+            hint="leave scopes in the opposite order of entering them; `with` does it",
+        )
+    assert outer is not None
+    if outer.around is not now.around:
+        outer = outer.with_around(now.around)
+    if not now.scope._name and not jump:
+        outer = outer.with_opened(now.opened.cleared(""))
+    CURRENT.set(outer)
 
 
 def _listed(values: Any) -> list[Any]:

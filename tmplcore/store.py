@@ -11,10 +11,10 @@ from weakref import ref
 
 from tmplcore.backend import Backend, Cell
 from tmplcore.collections import Collections
-from tmplcore.errors import InvalidTypeError, NestingError
+from tmplcore.errors import InvalidNameError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Around, Frame, Parked
 from tmplcore.journal import Journal
-from tmplcore.naming import OpNames
+from tmplcore.naming import OpNames, check_name
 from tmplcore.numbering import NOTHING
 from tmplcore.scope import VariableScope
 
@@ -71,36 +71,46 @@ class VariableStore:
                 hint='VariableStore(backend="numpy")',
             )
         self._backend = backend
+        self._loaded: Backend | None = None
         self.seed = seed
         self.custom_getter = custom_getter
         self.find_or_create = find_or_create
         self.lock = threading.RLock()
         self.names = OpNames()
+        self._invalid_names = OpNames()
         self.collections = Collections(_journal)
         self.by_key: dict[str, Any] = {}
         self.partitioned: dict[str, PartitionedVariable] = {}
-        self._all: dict[Variable, None] = {}
+        self._all: dict[str, Variable] = {}  # by op name, in lower case: those are unique without regard to case
 
     @property
     def backend(self) -> Backend:
         """Where values live; loaded when it is first asked for."""
-        if not isinstance(self._backend, Backend):
+        backend = self._loaded
+        if backend is None:
             with self.lock:
-                if not isinstance(self._backend, Backend):
-                    self._backend = _load_backend(self._backend or "numpy")
-        return self._backend
+                if self._loaded is None:
+                    given = self._backend
+                    self._loaded = given if isinstance(given, Backend) else _load_backend(given or "numpy")
+                backend = self._loaded
+        return backend
 
     @property
     def variables(self) -> list[Variable]:
         """All variables, in the order of their making, in whatever collections they are."""
-        return list(self._all)
+        return list(self._all.values())
 
     def add(self, variable: Variable, journal: Journal | None) -> None:
         """Take in a variable that was made for this store, and note how to forget it, and its value with it."""
-        self._all[variable] = None
+        key = variable.spec.name.lower()
+        self._all[key] = variable
         if journal is not None:
             journal.append(partial(variable.backend.delete, variable.spec, variable._cell))
-            journal.append(partial(self._all.pop, variable, None))
+            journal.append(partial(self._all.pop, key, None))
+
+    def has_named(self, op_name: str) -> bool:
+        """Tell whether a variable has an op name, in whatever case."""
+        return op_name.lower() in self._all
 
     def share(self, key: str, variable: Any, journal: Journal | None) -> None:
         """Let `get_variable` find a variable under `key`."""
@@ -112,7 +122,9 @@ class VariableStore:
         """Tell plugins that listen of a new variable."""
         from tmplcore.plugins import default_registry
 
-        default_registry().hook.tmplcore_variable_created(variable=variable)
+        hook = default_registry().hook.tmplcore_variable_created
+        if hook.get_hookimpls():
+            hook(variable=variable)
 
     # -- being the default -----------------------------------------------------------------------------------------
 
@@ -145,9 +157,13 @@ class VariableStore:
             mark_as_used: Whether to take it; False only looks.
         """
         prefix = self._prefix()
-        if mark_as_used:
-            return self.names.claim(name, prefix, _journal())
-        return self.names.peek(name, prefix)
+        try:
+            check_name(name, prefix)
+        except InvalidNameError:  # TensorFlow does not mind here; it clashes with nothing that has a valid name
+            names = self._invalid_names
+        else:
+            names = self.names
+        return names.claim(name, prefix, _journal()) if mark_as_used else names.peek(name, prefix)
 
     def get_name_scope(self) -> str:
         """Return the current name scope without its trailing slash."""
@@ -206,9 +222,9 @@ class VariableStore:
             other.names = self.names.copy()
             mine = {
                 variable: variable if (cell := cells.get(variable)) is None else variable.with_cell(cell, other)
-                for variable in self._all
+                for variable in self._all.values()
             }
-            other._all = dict.fromkeys(mine.values())
+            other._all = {key: mine[variable] for key, variable in self._all.items()}
             other.by_key = {key: mine.get(variable, variable) for key, variable in self.by_key.items()}
             other.partitioned = {key: whole.with_parts(mine) for key, whole in self.partitioned.items()}
             other.collections = self.collections.copy(_journal, mine)

@@ -14,7 +14,7 @@ from tmplcore.journal import Journal
 from tmplcore.modes import AUTO_REUSE
 from tmplcore.origin import caller, describe
 from tmplcore.scope import VariableScope
-from tmplcore.scoping import variable_scope
+from tmplcore.scoping import jumped, leave, variable_scope
 from tmplcore.store import current_frame
 
 __all__ = ["Template", "make_template"]
@@ -117,16 +117,22 @@ class Template:
             self._scope = None
 
     def _call_again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        assert self._scope is not None
-        store = current_frame().store
-        if store.find_or_create:
-            with variable_scope(self._scope, reuse=AUTO_REUSE):
-                return self._func(*args, **kwargs)
+        scope = self._scope
+        assert scope is not None
+        frame = current_frame()
+        store = frame.store
         store.collections.ref(GraphKeys.GLOBAL_VARIABLES)  # TensorFlow looks at both, and they exist from then on
         trainables = store.collections.ref(GraphKeys.TRAINABLE_VARIABLES)
         before = trainables.frozen
-        with variable_scope(self._scope, reuse=True):
+        inner = jumped(frame, scope, AUTO_REUSE if store.find_or_create else True, None, auxiliary=True)
+        CURRENT.set(inner)
+        try:
             result = self._func(*args, **kwargs)
+        finally:
+            leave(inner, jump=True)
+            store.names.leave(inner.prefix)
+        if store.find_or_create:
+            return result
         after = trainables.frozen
         if after is not before and (new := [variable for variable in after if variable not in set(before)]):
             raise TrainableCreatedError(
@@ -206,7 +212,9 @@ class Template:
 
     def _below(self, key: str) -> list[Any]:
         prefix = self.variable_scope_name
-        return [] if prefix is None else current_frame().store.collections.below(key, prefix)
+        if prefix is None or not self._called:  # TensorFlow's are empty until a first call has returned
+            return []
+        return current_frame().store.collections.below(key, prefix)
 
     def __repr__(self) -> str:
         scope = "not called yet" if self._scope is None else f"scope {self._scope.name!r}"
@@ -236,7 +244,7 @@ def make_template(
 
     Example:
         >>> def my_op(x, scalar_name):
-        ...     var = get_variable(scalar_name, shape=[], initializer=initializers.ones_initializer())
+        ...     var = get_variable(scalar_name, shape=[], initializer=initializers.Ones())
         ...     return x * var
         >>> scale_by_y = make_template("scale_by_y", my_op, scalar_name="y")
         >>> float(scale_by_y(2.0)), float(scale_by_y(3.0))

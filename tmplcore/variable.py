@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABCMeta
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
-from tmplcore.backend import Backend, Cell, VariableSpec
+from tmplcore.backend import Backend, Cell, InitialValue, VariableSpec
 from tmplcore.dtypes import DType
 from tmplcore.errors import VariableMismatchError
 from tmplcore.expression import ArrayExpression, unwrap
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Variable"]
 
 
-class _Constructor(ABCMeta):
+class _Constructor(type):
     """Lets `Variable(1.0, name="v")` go through the variable creators in force, as in TensorFlow."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -64,6 +63,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         "__weakref__",
         "_cell",
         "_dims",
+        "_initial",
         "_save_slice_info",
         "aggregation",
         "backend",
@@ -95,6 +95,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         aggregation: VariableAggregation,
         caching_device: Any,
         origin: Origin,
+        initial: InitialValue,
     ) -> None:
         self.key: str | None = None
         self.name = f"{spec.name}:0"
@@ -111,6 +112,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         self.origin = origin
         self._cell = cell
         self._dims = spec.shape
+        self._initial = initial
         self._save_slice_info: SaveSliceInfo | None = None
 
     def with_cell(self, cell: Cell, graph: VariableStore) -> Variable:
@@ -144,6 +146,15 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     def initializer(self) -> Operation:
         """An op that does nothing, as the variable has its first value already; for its name."""
         return Operation(f"{self.spec.name}/Assign", self.graph)
+
+    @property
+    def initial_value(self) -> Any:
+        """What the variable started as, computed anew from its initializer, its name and the store's seed.
+
+        Raises:
+            BackendError: It was a large constant, which is not kept beside the value.
+        """
+        return self._initial.array()
 
     def initialized_value(self) -> Any:
         """Return the value; TensorFlow's way of starting one variable from another."""
@@ -202,6 +213,26 @@ class Variable(ArrayExpression, metaclass=_Constructor):
                 pass  # the check says it better
             self._check(shape, "add")
         self.backend.add(self.spec, self._cell, delta, sign=sign)
+        return self
+
+    def read_slice(self, index: Any) -> np.ndarray:
+        """Return `value[index]` as a NumPy array.
+
+        On a backend whose variables may be larger than memory (`hdf5`) only that part is read.
+
+        Args:
+            index: What NumPy takes as an index; row numbers gather rows.
+        """
+        return self.backend.read_slice(self.spec, self._cell, unwrap(index))
+
+    def write_slice(self, index: Any, value: Any) -> Variable:
+        """Do `value[index] = value`, moving only that part where the backend can, and return this variable.
+
+        Args:
+            index: What NumPy takes as an index. Of a row that is named twice the last value counts.
+            value: What broadcasts to that part. It is cast to the variable's dtype.
+        """
+        self.backend.write_slice(self.spec, self._cell, unwrap(index), unwrap(value))
         return self
 
     def _check(self, shape: tuple[int, ...], what: str) -> None:

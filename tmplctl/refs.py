@@ -10,14 +10,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmplcore.errors import CheckpointNotFoundError, UnreadableError
+from tmplcore.errors import CheckpointNotFoundError, ExistsError, UnreadableError
+from tmplctl.errors import UsageError
 from tmplctl.session import Session
 
 if TYPE_CHECKING:
     from tmplcore.checkpoint import CheckpointInfo
     from tmplcore.checkpoint.format import Reader
 
-__all__ = ["find_step", "is_path", "open_checkpoint", "resolve"]
+__all__ = ["check_destination", "find_step", "is_path", "open_checkpoint", "resolve"]
 
 
 def is_path(text: str) -> bool:
@@ -42,7 +43,7 @@ def resolve(session: Session, text: str) -> Path:
     if path.is_dir() and not _some_format_reads(session, path):
         steps = sorted(item.name for item in path.iterdir() if item.name.startswith("step-"))
         raise UnreadableError(
-            f"{text} is a directory, not a checkpoint",
+            f"{path} is a directory, not a checkpoint",
             hint=f"name one in it: {path / steps[-1]}; or: --directory {text} latest" if steps else "name a file",
         )
     return path
@@ -57,14 +58,55 @@ def _some_format_reads(session: Session, path: Path) -> bool:
 
 
 def find_step(session: Session, text: str) -> CheckpointInfo:
-    """Return the checkpoint of the configured directory that a reference means: never a path.
+    """Return the checkpoint of the configured directory that a reference means; a path must be that of one of them.
 
     Raises:
         CheckpointNotFoundError: There is none.
+        UsageError: The path is that of something else.
     """
+    if is_path(text):
+        path = Path(text)
+        if not os.path.lexists(path):
+            raise CheckpointNotFoundError(f"there is no checkpoint {text!r}", hint="tmplctl list")
+        for info in session.manager.list():
+            if info.state != "temporary" and os.path.lexists(info.path) and info.path.samefile(path):
+                return info
+        raise UsageError(
+            f"{text} is no checkpoint of {session.relative(session.config.directory)}",
+            hint="--directory names another directory; what is in none is not touched",
+        )
     if text[:1] == "-" or not text.isprintable():
         raise CheckpointNotFoundError(f"there is no checkpoint {text!r}", hint=f"a file of that name: ./{text}")
     return session.manager.resolve(text)
+
+
+def check_destination(session: Session, path: Path, *, force: bool, format_name: str | None = None) -> None:
+    """See to it that a file can be written, before the work for it is done.
+
+    Raises:
+        ExistsError: It is there already.
+        UsageError: It would be inside a file, or its format cannot be written.
+        PluginError: There is no such format.
+    """
+    if os.path.lexists(path) and (not force or path.is_dir()):
+        hint = "name a file in it" if path.is_dir() else "--force replaces it"
+        raise ExistsError(f"{path} exists already", hint=hint)
+    for folder in path.absolute().parents:
+        if folder.exists():
+            if not folder.is_dir():
+                raise UsageError(f"{path} cannot be written: {session.relative(folder)} is not a directory")
+            break
+    if format_name is not None:
+        plugin = session.registry.format(format_name)
+        if not plugin.writable:
+            raise UsageError(f"the {format_name} format can be read only", hint=_writable(session))
+    elif not any(path.name.endswith(plugin.suffixes) for plugin in session.registry.formats() if plugin.writable):
+        raise UsageError(f"the ending of {path} says no format that can be written", hint=_writable(session))
+
+
+def _writable(session: Session) -> str:
+    plugins = [plugin for plugin in session.registry.formats() if plugin.writable]
+    return "writable are " + ", ".join(sorted(f"{plugin.suffixes[0]} ({plugin.name})" for plugin in plugins))
 
 
 def open_checkpoint(session: Session, text: str) -> Reader:

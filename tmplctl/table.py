@@ -118,15 +118,25 @@ def _shrink(columns: Sequence[Column], widths: list[int], room: int) -> None:
 
 
 def _lines(columns: Sequence[Column], widths: Sequence[int], row: Sequence[Cell], *, colour: bool) -> Iterable[str]:
-    if all(width_of(cell.text) <= width for cell, width in zip(row, widths, strict=True)):
-        folded = [[cell.text] for cell in row]
+    """Yield a row: one line, unless a cell has to be folded."""
+    parts = []
+    for column, width, cell in zip(columns, widths, row, strict=True):
+        space = width - width_of(cell.text)
+        if space < 0:
+            break
+        parts.append(_padded(column, cell, space, colour=colour))
     else:
-        folded = [fold(cell.text, width) for cell, width in zip(row, widths, strict=True)]
+        yield GAP.join(parts).rstrip()
+        return
+    folded = [fold(cell.text, width) for cell, width in zip(row, widths, strict=True)]
     for number in range(max(map(len, folded))):
         parts = []
         for column, width, cell, lines in zip(columns, widths, row, folded, strict=True):
             text = lines[number] if number < len(lines) else ""
-            space = " " * (width - width_of(text))
-            shown = paint(text, cell.style, colour=colour)
-            parts.append(space + shown if column.right else shown + space)
+            parts.append(_padded(column, Cell(text, cell.style), width - width_of(text), colour=colour))
         yield GAP.join(parts).rstrip()
+
+
+def _padded(column: Column, cell: Cell, space: int, *, colour: bool) -> str:
+    shown = paint(cell.text, cell.style, colour=colour) if colour and cell.style else cell.text
+    return " " * space + shown if column.right else shown + " " * space

@@ -88,9 +88,9 @@ def clean(text: str) -> str:
         >>> clean("a\x1b[31mb")
         'a\\x1b[31mb'
     """
-    text = utf8(text)
     if text.isprintable():
         return text
+    text = utf8(text)
     return "".join(
         c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() if c != "\t" else "    "
         for c in text

@@ -6,8 +6,8 @@
     with variable_scope("model", custom_getter=averages):
         ...
 
-A getter that stands in the outer scope is nearer to the store: it gets the variable first, and what it returns is
-what the getter of an inner scope sees. `Chain` puts several into one, the outermost first in the list.
+The getter of the innermost scope is asked first, and gets what those of the scopes around it return. `Chain` makes one
+of several, the first being asked first.
 """
 
 from __future__ import annotations

@@ -15,19 +15,19 @@ __all__ = ["Chain", "Router", "Switch"]
 
 @final
 class Chain(Getter):
-    """Several getters as one, as if each stood in a scope of its own, the first in the outermost scope.
+    """Several getters as one. The first is asked first, and gets what the others return.
 
-    So the last one is asked first, and the first one is nearest to the store.
+    So it is as if the first stood in the innermost scope, and the last is nearest to the store.
 
     Args:
-        getters: The getters, outermost first.
+        getters: The getters.
         enabled: Whether the chain works outside of `with chain.on():`.
 
     Example:
         >>> def suffix(text):
         ...     return lambda next_getter, name, **kwargs: next_getter(name + text, **kwargs)
-        >>> Chain(suffix("_outer"), suffix("_inner"))(lambda name: name, "w")
-        'w_inner_outer'
+        >>> Chain(suffix("_first"), suffix("_second"))(lambda name: name, "w")
+        'w_first_second'
     """
 
     def __init__(self, *getters: Callable[..., Any], enabled: bool = True) -> None:
@@ -35,8 +35,8 @@ class Chain(Getter):
         self._getters = getters
 
     def get(self, next_getter: NextGetter, name: str, **kwargs: Any) -> Any:
-        """Ask the last getter."""
-        for getter in self._getters:
+        """Ask the first getter."""
+        for getter in reversed(self._getters):
             next_getter = partial(getter, next_getter)
         return next_getter(name, **kwargs)
 

@@ -81,8 +81,8 @@ class Ema(Getter):
         if not variables:
             raise InvalidTypeError(
                 f"{name!r} came to the averages as {type(value).__name__}, and only variables are averaged",
-                hint="a getter that returns arrays (cast, lora) must be on the inside: in an inner scope, "
-                "or after Ema in a Chain",
+                hint="a getter that returns arrays (cast, lora) must be asked before: in an inner scope, or before Ema "
+                "in a Chain or a configuration",
             )
         tracked = [variable for variable in variables if variable.trainable and is_floating(variable.dtype)]
         if len(tracked) < len(variables):

@@ -102,7 +102,7 @@ class InitializerChoice(_Choice):
 
     @classmethod
     def _factories(cls) -> dict[str, Any]:
-        names = set(initializers.__all__) - {"Initialized", "Initializer"}
+        names = set(initializers.__all__) - {"Initializer"}
         return {re.sub("(?<!^)(?=[A-Z])", "_", name).lower(): getattr(initializers, name) for name in names}
 
 

@@ -152,7 +152,7 @@ class HDF5Backend(Backend):
         self._must_be_open()
         array = to_numpy(value, spec.dtype)
         if array.shape == cell.stored.shape:
-            cell.region.set((), array) if not array.shape else cell.region.set(..., array)
+            cell.region.set(..., array)
             return
         if spec.shape is not None:
             raise BackendError(f"{spec.name}: a value of shape {array.shape} was assigned to shape {spec.shape}")
@@ -161,8 +161,16 @@ class HDF5Backend(Backend):
         self._file.publish(spec.name, new)
         self._file.discard(old)
         cell.stored = new
-        if "value" in dir(cell):
-            del cell.value
+        cell.value = self._file.map(new)
+
+    def add(self, spec: VariableSpec, cell: Cell, delta: Any, *, sign: int = 1) -> None:
+        """Add to the array in place, through the map."""
+        self._must_be_open()
+        (np.add if sign > 0 else np.subtract)(cell.value, to_numpy(delta, spec.dtype), out=cell.value)
+
+    def memory(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
+        """Return the array on the mapped file."""
+        return np.asarray(cell.value)
 
     def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
         """Return the array on the mapped file."""

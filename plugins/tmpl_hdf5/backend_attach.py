@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,13 @@ __all__ = ["MARK", "Links", "Stored", "read"]
 
 MARK: Final = ("tmplcore", "live variables 1")
 """The attribute of the root group by which a working file is known."""
+
+# Kinds of messages in object headers.
+_ATTRIBUTE: Final = 0x0C
+_CONTINUATION: Final = 0x10
+_SYMBOL_TABLE: Final = 0x11
+
+_MOST_BLOCKS: Final = 64  # of an object header; a working file needs one
 
 
 @dataclass(slots=True)
@@ -87,14 +95,16 @@ def read(path: Path, descriptor: int) -> tuple[dict[str, Stored], dict[str, Link
             todo = [("", file["/"].id)]
             while todo:
                 scope, group = todo.pop()
-                groups[scope] = _links(descriptor, scope, group)
-                for name in groups[scope].links:
+                items = _items(scope, group)
+                header, _ = object_address(group)
+                links = {name: object_address(item)[0] for name, item in items.items()}
+                groups[scope] = Links(header, _pointers(descriptor, header), links)
+                for name, item in items.items():
                     inner = f"{scope}/{name.decode()}" if scope else name.decode()
-                    item = h5o.open(group, name)
                     if isinstance(item, h5g.GroupID):
                         todo.append((inner, item))
                     elif isinstance(item, h5d.DatasetID):
-                        variables[from_path(inner)] = _variable(inner, item, os.fstat(descriptor).st_size)
+                        variables[from_path(inner)] = _variable(inner, item, links[name], descriptor)
             return variables, groups
     except UntrustedError as error:
         raise BackendError(f"{path} cannot be a working file: {error}", hint=error.hint) from None
@@ -108,40 +118,62 @@ def _text(value: Any) -> str | None:
     return value.decode(errors="replace") if isinstance(value, bytes) else value if isinstance(value, str) else None
 
 
-def _links(descriptor: int, scope: str, group: h5g.GroupID) -> Links:
-    header, _ = object_address(group)
+def _items(scope: str, group: h5g.GroupID) -> dict[bytes, Any]:
     kinds: dict[bytes, int] = {}
     group.links.iterate(lambda name, info: kinds.__setitem__(name, info.type), info=True)
     for name, kind in kinds.items():
         check_link(f"{scope}/{name.decode(errors='replace')}", kind)
-    links = {name: object_address(h5o.open(group, name))[0] for name in kinds}
-    return Links(header, _pointers(descriptor, header), links)
+    return {name: h5o.open(group, name) for name in kinds}
+
+
+def _messages(descriptor: int, header: int) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the messages of a version 1 object header: kind, address and body."""
+    version, _, _, _, size = struct.unpack("<BBHII", os.pread(descriptor, 12, header))
+    if version != 1 or size > 1 << 16:
+        raise ValueError("an object is in a newer style of HDF5, which another program must have made")
+    blocks = [(header + 16, size)]
+    for start, length in blocks:
+        data, at = os.pread(descriptor, min(length, 1 << 16), start), 0
+        while at + 8 <= len(data):
+            kind, inside = struct.unpack_from("<HH", data, at)
+            if kind == _CONTINUATION and len(blocks) < _MOST_BLOCKS:
+                blocks.append(struct.unpack_from("<QQ", data, at + 8))
+            yield kind, start + at + 8, data[at + 8 : at + 8 + inside]
+            at += 8 + inside
 
 
 def _pointers(descriptor: int, header: int) -> int:
-    """Return where in a group's version 1 object header the symbol-table message has its two addresses."""
-    version, _, _, _, size = struct.unpack("<BBHII", os.pread(descriptor, 12, header))
-    if version != 1 or size > 1 << 16:
-        raise ValueError("a group is in a newer style of HDF5, which another program must have made")
-    blocks = [(header + 16, size)]
-    for start, length in blocks:
-        data, at = os.pread(descriptor, length, start), 0
-        while at + 8 <= len(data) and len(blocks) < 64:
-            kind, inside = struct.unpack_from("<HH", data, at)
-            if kind == 0x11:
-                return start + at + 8
-            if kind == 0x10:
-                blocks.append(struct.unpack_from("<QQ", data, at + 8))
-            at += 8 + inside
+    """Return where in a group's object header the symbol-table message has its two addresses."""
+    for kind, address, _ in _messages(descriptor, header):
+        if kind == _SYMBOL_TABLE:
+            return address
     raise ValueError("a group has no symbol table: another program must have made it")
 
 
-def _variable(path: str, dataset: h5d.DatasetID, file_size: int) -> Stored:
+def _attributes(descriptor: int, header: int) -> dict[str, bytes]:
+    """Return the bytes of an object's attributes; libhdf5 needs 70 µs for each, and there are two per variable."""
+    found = {}
+    for kind, _, body in _messages(descriptor, header):
+        if kind != _ATTRIBUTE:
+            continue
+        version, _, name, datatype, space = struct.unpack_from("<BBHHH", body)
+        unit = 8 if version == 1 else 1  # the parts of later versions are not padded
+        at = 9 if version == 3 else 8
+        label = body[at : at + name].rstrip(b"\0").decode(errors="replace")
+        at += -(-name // unit) * unit
+        (size,) = struct.unpack_from("<I", body, at + 4)  # in the datatype
+        at += sum(-(-part // unit) * unit for part in (datatype, space))
+        found[label] = body[at : at + size]
+    return found
+
+
+def _variable(path: str, dataset: h5d.DatasetID, header: int, descriptor: int) -> Stored:
+    file_size = os.fstat(descriptor).st_size
     check_dataset(path, dataset, file_size)
-    attributes = h5py.Dataset(dataset).attrs
-    code, trainable = _text(attributes.get("dtype")), attributes.get("trainable", True)
-    if code is None:
+    attributes = _attributes(descriptor, header)
+    if "dtype" not in attributes:
         raise ValueError(f"{path!r} has no attribute dtype: another program must have made it")
+    code, trainable = attributes["dtype"].rstrip(b"\0").decode(), attributes.get("trainable", b"\1") != b"\0"
     shape = tuple(map(int, dataset.shape))
     kind = stored_type(code)
     size = math.prod(shape) * kind.dtype.itemsize
@@ -150,4 +182,4 @@ def _variable(path: str, dataset: h5d.DatasetID, file_size: int) -> Stored:
         raise ValueError(f"{path!r} does not have the bytes of {shape} {code}")
     if size and not (offset and dataset.get_create_plist().get_layout() == h5d.CONTIGUOUS):
         raise ValueError(f"{path!r} is not one run of bytes: another program must have made it")
-    return Stored(path, shape, code, bool(np.all(trainable)), offset, object_address(dataset)[0], False)
+    return Stored(path, shape, code, trainable, offset, header)

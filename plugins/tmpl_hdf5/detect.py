@@ -15,6 +15,8 @@ _MAGIC = b"tmplidx\0"
 def is_hdf5(path: Path) -> bool:
     """Tell whether a file is HDF5. The signature may stand at 0, 512, 1024, 2048, … behind a user block."""
     try:
+        if not path.is_file():  # opening a pipe would wait for its other end
+            return False
         with path.open("rb") as file:
             at, size = 0, file.seek(0, 2)
             while at + 8 <= min(size, 1 << 24):
@@ -34,6 +36,8 @@ def is_native(path: Path) -> bool:
     remains of its first object has to do.
     """
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             head = file.read(_INDEX_LAYOUT + 18)
             if head[:9] != _SIGNATURE + b"\0" or head[_INDEX_LAYOUT : _INDEX_LAYOUT + 2] != b"\3\1":

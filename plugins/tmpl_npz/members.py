@@ -132,8 +132,10 @@ class CompressedArray(LazyVariable):
             stored = np.empty(self.shape[::-1], self.dtype)
             self._expand(stored)
             out[...] = stored.T
-        else:
+        elif out.flags.c_contiguous:
             self._expand(out)
+        else:
+            out[...] = self[...]
 
     def blocks(self, max_bytes: int = 16 << 20) -> Iterator[np.ndarray]:
         """Yield the value in C order, expanded once and never held whole (but for Fortran order)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, final
@@ -12,7 +11,7 @@ import numpy as np
 from tmpl_npz.header import encode, read_header
 from tmpl_npz.values import plain, true_dtype
 from tmplcore.checkpoint.format import Format, LazyVariable, Metadata, Reader, WriteOptions
-from tmplcore.checkpoint.output import byte_blocks
+from tmplcore.checkpoint.output import byte_blocks, new_file
 from tmplcore.checkpoint.stored import InputFile, StoredArray
 from tmplcore.errors import DamagedError, SaveError, VariableMissingError
 
@@ -109,12 +108,9 @@ class NpyFormat(Format):
             raise SaveError(
                 f"{name}: an .npy file has no name for {notes['dtype']}", hint="write .npz instead, or cast it"
             )
-        with path.open("xb") as file:
+        with new_file(path, durable=options.durable) as file:
             file.write(encode(tuple(map(int, value.shape)), dtype))
             for block in byte_blocks(stored):
                 file.write(block)
                 if options.progress is not None:
                     options.progress(len(block))
-            if options.durable:
-                file.flush()
-                os.fsync(file.fileno())

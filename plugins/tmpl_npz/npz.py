@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +15,7 @@ from tmpl_npz.header import Header, encode, read_header
 from tmpl_npz.members import CompressedArray, check_growth, check_places, data_offset, open_member, read_exactly
 from tmpl_npz.values import note, plain, read_notes, text_nbytes, true_dtype
 from tmplcore.checkpoint.format import Damage, Format, LazyVariable, Metadata, Reader, WriteOptions
-from tmplcore.checkpoint.output import byte_blocks
+from tmplcore.checkpoint.output import byte_blocks, new_file
 from tmplcore.checkpoint.stored import InputFile, StoredArray
 from tmplcore.errors import DamagedError, SaveError, UnreadableError, VariableMissingError
 
@@ -287,14 +286,10 @@ class NpzFormat(Format):
         """
         method = _compression(options)
         comment = _comment(meta)
-        with path.open("xb") as file:
-            with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
-                for name, value in variables.items():
-                    _write_member(archive, name, value, method(name), options)
-                archive.comment = comment
-            if options.durable:
-                file.flush()
-                os.fsync(file.fileno())
+        with new_file(path, durable=options.durable) as file, zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+            for name, value in variables.items():
+                _write_member(archive, name, value, method(name), options)
+            archive.comment = comment
 
 
 def _compression(options: WriteOptions) -> Callable[[str], int]:

@@ -74,8 +74,13 @@ def plain(
     """Return how a variable is stored: the dtype in the file, the value to write, and what is to be noted.
 
     Raises:
-        SaveError: It holds objects that are not byte strings, or strings that fixed lengths cannot hold.
+        SaveError: It holds objects that are not byte strings, strings that fixed lengths cannot hold, or long doubles.
     """
+    if value.dtype in (np.dtype(np.longdouble), np.dtype(np.clongdouble)):
+        raise SaveError(
+            f"{name}: {value.dtype} is another type on every machine, so no file should hold it",
+            hint="cast it to float64 or complex128",
+        )
     if not value.dtype.hasobject:
         if not is_numpy(value.dtype):
             return value.dtype, value, {"dtype": value.dtype.name}

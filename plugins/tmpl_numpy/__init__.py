@@ -3,6 +3,8 @@
 from tmplcore.descriptors import BackendPlugin
 from tmplcore.hookspecs import hookimpl
 
+__all__ = ["tmplcore_backends"]
+
 
 @hookimpl
 def tmplcore_backends() -> list[BackendPlugin]:

@@ -73,6 +73,10 @@ class NumpyBackend(Backend):
         else:
             raise BackendError(f"{spec.name}: a value of shape {array.shape} was assigned to shape {spec.shape}")
 
+    def add(self, spec: VariableSpec, cell: Cell, delta: Any, *, sign: int = 1) -> None:
+        """Add to the array in place."""
+        (np.add if sign > 0 else np.subtract)(cell.value, to_numpy(delta, spec.dtype), out=cell.value)
+
     def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
         """Return the array itself."""
         return np.asarray(cell.value)

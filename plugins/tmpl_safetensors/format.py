@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -12,7 +11,7 @@ import numpy as np
 
 from tmpl_safetensors.header import DTYPES, Header, Tensor, encode, read_header
 from tmplcore.checkpoint.format import Format, LazyVariable, Metadata, Reader, WriteOptions
-from tmplcore.checkpoint.output import byte_blocks
+from tmplcore.checkpoint.output import byte_blocks, new_file
 from tmplcore.checkpoint.stored import InputFile, StoredArray
 from tmplcore.errors import SaveError, UnreadableError, VariableMissingError
 
@@ -133,16 +132,13 @@ class SafetensorsFormat(Format):
             tensors[name] = Tensor(dtype, tuple(map(int, value.shape)), end, end + value.nbytes)
             end += value.nbytes
         header = encode({name: tensors[name] for name in variables}, _metadata(variables, meta, options))
-        with path.open("xb") as file:
+        with new_file(path, durable=options.durable) as file:
             file.write(header)
             for name in layout:
                 for block in byte_blocks(variables[name]):
                     file.write(block)
                     if options.progress is not None:
                         options.progress(len(block))
-            if options.durable:
-                file.flush()
-                os.fsync(file.fileno())
 
 
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}

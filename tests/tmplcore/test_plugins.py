@@ -7,6 +7,7 @@ import textwrap
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tmplcore import hookimpl
@@ -357,3 +358,72 @@ def test_listing_plugins_imports_no_framework_and_no_storage():
 def test_the_default_registry_is_made_once():
     assert default_registry() is default_registry()
     assert Path(sys.modules["tmplcore.plugins"].__file__).name == "plugins.py"
+
+
+ADAPTER = """
+from tmplcore import hookimpl
+from tmplcore.descriptors import AdapterPlugin
+
+@hookimpl
+def tmplcore_adapters():
+    return [AdapterPlugin(name="toy", summary="", factory=f"{__name__}:ToyAdapter", module="toy_framework")]
+
+def __getattr__(name):
+    from tmplcore.checkpoint import Adapter, Tree
+    from tmplcore.checkpoint.slots import ArraySlot
+
+    class ToyAdapter(Adapter):
+        def slot(self, name, value, replace):
+            return None
+
+        def tree(self, value):
+            arrays = getattr(value, "toys", None)
+            if arrays is None:
+                return None
+            return Tree({name: ArraySlot(name, array) for name, array in arrays.items()}, lambda: value)
+
+    if name == "ToyAdapter":
+        return ToyAdapter
+    raise AttributeError(name)
+"""
+
+
+def test_an_adapter_makes_the_objects_of_a_framework_savable(install, tmp_path, monkeypatch):
+    from tmplcore import checkpoint
+
+    install("toy", "toy", ADAPTER)
+    monkeypatch.setattr("tmplcore.checkpoint.adapter.default_registry", lambda reg=registry(): reg)
+
+    class Box:
+        def __init__(self, fill):
+            self.toys = {"a": np.full(3, fill), "b": np.full((), fill)}
+
+    with pytest.raises(TypeError, match="a Box cannot be saved"):
+        checkpoint.save(tmp_path / "no.h5", Box(1.0))  # its framework was not imported
+    monkeypatch.setitem(sys.modules, "toy_framework", type(sys)("toy_framework"))
+    checkpoint.save(tmp_path / "yes.h5", Box(1.0))
+    box = Box(0.0)
+    checkpoint.restore(tmp_path / "yes.h5", box)
+    assert box.toys["a"].tolist() == [1, 1, 1]
+
+
+def test_every_new_variable_is_announced_once(monkeypatch):
+    import tmplcore
+
+    heard = []
+
+    class Listener:
+        @hookimpl
+        def tmplcore_variable_created(self, variable):
+            heard.append(variable.name)
+
+    reg = registry()
+    reg.register(Listener(), "listener")
+    monkeypatch.setattr("tmplcore.plugins._default", reg)
+    with tmplcore.VariableStore().as_default(), tmplcore.variable_scope("s", reuse=tmplcore.AUTO_REUSE):
+        for _ in range(2):
+            tmplcore.get_variable("a", [1])
+            tmplcore.get_variable("p", [4], partitioner=tmplcore.fixed_size_partitioner(2))
+            tmplcore.get_local_variable("l", [1])
+        tmplcore.Variable(1.0, name="v")
+    assert heard == ["s/a:0", "s/p/part_0:0", "s/p/part_1:0", "s/l:0", "s/v:0"]

@@ -8,14 +8,20 @@ import threading
 import numpy as np
 import pytest
 
-from tmplcore.dtypes import as_dtype
-from tmplcore.initializers import Initialized, RandomNormal
+from tmplcore.dtypes import float32
+from tmplcore.initial import InitialCall, Start
+from tmplcore.initializers import RandomNormal
 from tmplcore.random import BLOCK, Stream, drawing, next_stream
 
 # What these streams have given from the first release on. If NumPy changes a distribution, this says so first.
 GOLDEN_NORMAL = [1.1457462310791016, 0.015032447874546051, 0.09402886778116226]
 GOLDEN_UNIFORM = [0.7528873682022095, 0.01420438289642334, 0.1564267873764038]
 GOLDEN_INTEGERS = [772, 428, 835, 640]
+
+
+def start(initializer, shape, name):
+    """What a backend gets for a new variable."""
+    return Start(InitialCall(initializer, shape, float32, {"dtype": float32}), name, 0, float32, shape)
 
 
 def draw(seed, name, which=0, block=0, n=2):
@@ -86,7 +92,7 @@ def test_each_draw_of_one_creation_is_another():
     def four_gates(shape, dtype=None):
         return np.concatenate([RandomNormal()([2, 2]) for _ in range(4)])
 
-    value = Initialized(four_gates, (8, 2), as_dtype("float32"), seed=0, name="lstm/kernel")
+    value = start(four_gates, (8, 2), "lstm/kernel")
     gates = value.array().reshape(4, -1)
     assert len({tuple(gate) for gate in gates.tolist()}) == 4
     assert (value.array() == gates.reshape(8, 2)).all()
@@ -115,7 +121,7 @@ def test_a_failure_gives_the_context_back():
 
 
 def test_blocks_are_the_whole():
-    value = Initialized(RandomNormal(), (BLOCK + 3,), as_dtype("float32"), seed=1, name="v")
+    value = start(RandomNormal(), (BLOCK + 3,), "v")
     blocks = list(value.blocks())
     assert [len(block) for block in blocks] == [BLOCK, 3]
     assert (np.concatenate(blocks) == value.array()).all()

@@ -6,15 +6,38 @@ loops over `byte_blocks` and never holds more than one block beyond what its cal
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from tmplcore.checkpoint.format import LazyVariable
 
-__all__ = ["byte_blocks", "little_endian"]
+__all__ = ["byte_blocks", "little_endian", "new_file"]
 
 _BLOCK = 16 << 20
+
+
+@contextmanager
+def new_file(path: Path, *, durable: bool) -> Iterator[BinaryIO]:
+    """Make a file that is not there yet, for the length of a `with` block; a failure in it leaves no file behind.
+
+    Args:
+        path: Where.
+        durable: Wait until the content is on the disk.
+    """
+    with path.open("xb") as file:
+        try:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def byte_blocks(value: np.ndarray | LazyVariable, max_bytes: int = _BLOCK) -> Iterator[memoryview]:

@@ -259,7 +259,7 @@ class StoredArray(LazyVariable):
             raise InvalidArgumentError(
                 f"{self.name}: an array {out.shape} {out.dtype} cannot take a variable {self.shape} {self.dtype}"
             )
-        if self._fortran:
+        if self._fortran or not out.flags.c_contiguous:
             out[...] = self[...]
         else:
             self._run(0, out)

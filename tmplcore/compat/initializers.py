@@ -19,9 +19,9 @@ from tmplcore.initializers import he_normal, he_uniform, lecun_normal, lecun_uni
 
 __all__ = [
     "constant",
+    "global_variables",
     "glorot_normal",
     "glorot_uniform",
-    "global_variables",
     "he_normal",
     "he_uniform",
     "identity",

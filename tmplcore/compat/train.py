@@ -31,12 +31,11 @@ from tmplcore.store import VariableStore, get_default_store
 from tmplcore.variable import Variable
 
 __all__ = [
-    "CheckpointReader",
-    "ExponentialMovingAverage",
-    "NewCheckpointReader",
     "assert_global_step",
     "checkpoint_exists",
+    "CheckpointReader",
     "create_global_step",
+    "ExponentialMovingAverage",
     "get_global_step",
     "get_or_create_global_step",
     "init_from_checkpoint",
@@ -44,6 +43,7 @@ __all__ = [
     "list_variables",
     "load_checkpoint",
     "load_variable",
+    "NewCheckpointReader",
 ]
 
 _PATH_LINE: Final = re.compile(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from tmplcore.config.config import Config
+from tmplcore.config.getters import ConfiguredGetters
 from tmplcore.config.models import KeepSettings
 from tmplcore.config.problems import Problem, config_error, dotted, problems_of
 from tmplcore.descriptors import Descriptor
@@ -30,16 +30,9 @@ def plugin_problems(
 ) -> tuple[dict[str, Any], list[Problem]]:
     """Check a plugin's options; return them complete with defaults, and what is wrong."""
     model = descriptor.load_options()
-
-    def where(path: Path_) -> str:
-        for end in range(len(path), 0, -1):
-            if (origin := config.origins.get(dotted(path[:end]))) is not None:
-                return origin
-        return config.origins.get(dotted(prefix[:1]), str(config.file or ""))
-
     if model is None:
         problems = [
-            Problem(dotted((*prefix, key)), f"{descriptor.name} has no options", where((*prefix, key)))
+            Problem(dotted((*prefix, key)), f"{descriptor.name} has no options", config.where((*prefix, key)))
             for key in options
         ]
         return {}, problems
@@ -47,7 +40,7 @@ def plugin_problems(
     try:
         value = model.model_validate(dict(options))
     except ValidationError as error:
-        return {}, problems_of(error, model, dict(options), where, prefix)
+        return {}, problems_of(error, model, dict(options), config.where, prefix)
     checked = {name: getattr(value, name) for name in model.model_fields}
     for name, option in checked.items():
         if isinstance(option, Path):
@@ -84,8 +77,7 @@ def all_plugin_problems(config: Config, registry: PluginRegistry) -> list[Proble
             if prefix:
                 found += plugin_problems(config, descriptor, options, prefix)[1]
         except PluginError as error:
-            origin = config.origins.get(dotted(key)) or config.origins.get(dotted(key[:1])) or ""
-            found.append(Problem(dotted(key), str(error), origin, error.hint))
+            found.append(Problem(dotted(key), str(error), config.where(key), error.hint))
     return found
 
 
@@ -101,9 +93,11 @@ def build_store(config: Config, backend: str | None = None) -> VariableStore:
     for index, getter in enumerate(config.settings.getters):
         plugin = registry.getter(getter.name)
         made = plugin.load_factory()(**plugin_options(config, plugin, getter.options, ("getters", index, "options")))
-        getters.append(_matching(getter.pattern, made))
+        getters.append((getter.name, getter.pattern, made))
     return VariableStore(
-        descriptor.load_factory()(**options), seed=config.settings.seed, custom_getter=_chained(getters)
+        descriptor.load_factory()(**options),
+        seed=config.settings.seed,
+        custom_getter=ConfiguredGetters(getters) if getters else None,
     )
 
 
@@ -135,39 +129,3 @@ def keep_rules(keep: KeepSettings) -> list[KeepRule]:
     if keep.tagged:
         rules.append(KeepTagged(*keep.tagged))
     return rules
-
-
-def _matching(patterns: Sequence[str], getter: Any) -> Any:
-    """Let only the variables whose full names match go through the getter."""
-    if "*" in patterns:
-        return getter
-
-    def matching(next_getter: Any, name: str, **kwargs: Any) -> Any:
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
-            return getter(next_getter, name, **kwargs)
-        return next_getter(name, **kwargs)
-
-    return matching
-
-
-def _chained(getters: Sequence[Any]) -> Any:
-    """Make one getter of several; the first is the outermost and sees what the others return."""
-    if not getters:
-        return None
-    if len(getters) == 1:
-        return getters[0]
-
-    def chained(next_getter: Any, name: str, **kwargs: Any) -> Any:
-        call = next_getter
-        for getter in reversed(getters):
-            call = _bound(getter, call)
-        return call(name, **kwargs)
-
-    return chained
-
-
-def _bound(getter: Any, next_getter: Any) -> Any:
-    def call(name: str, **kwargs: Any) -> Any:
-        return getter(next_getter, name, **kwargs)
-
-    return call

@@ -19,14 +19,12 @@ from tmplcore.initializers.scaling import (
     lecun_normal,
     lecun_uniform,
 )
-from tmplcore.initializers.value import Initialized
 
 __all__ = [
     "Constant",
     "GlorotNormal",
     "GlorotUniform",
     "Identity",
-    "Initialized",
     "Initializer",
     "Ones",
     "Orthogonal",

@@ -2,7 +2,7 @@
 
 Subclass it, say how the backend is made, and run pytest:
 
-    from tmplcore.testing.backend import BackendContract
+    from tmplcore.testing import BackendContract
 
     class TestMyBackend(BackendContract):
         def open(self, directory):
@@ -197,6 +197,29 @@ class BackendContract:
             stored.assign(of, cell, np.zeros((2, 2)))
             stored.assign(of, cell, value)
             assert same(stored.numpy(of, cell), np.array([[1, 2], [3, 4]], np.float32))
+
+    def test_add_and_subtract_in_the_dtype_of_the_variable(self, stored: Backend) -> None:
+        for dtype in ("float32", "float16", "int32"):
+            of = spec(f"v_{dtype}", (2,), dtype)
+            cell = stored.create(of, Given(np.array([1, 2], dtype)))
+            stored.add(of, cell, np.array([1.0, 1.0]))
+            stored.add(of, cell, 3, sign=-1)
+            assert same(stored.numpy(of, cell), np.array([-1, 0], dtype))
+        of = spec("step", (), "int64")
+        cell = stored.create(of, Given(np.int64(1)))
+        stored.add(of, cell, 1)
+        assert stored.numpy(of, cell) == 2
+
+    def test_memory_is_the_value_itself(self, stored: Backend) -> None:
+        of = spec("v", (2, 3))
+        cell = stored.create(of, Given(np.zeros((2, 3), np.float32)))
+        memory = stored.memory(of, cell)
+        if memory is None:
+            pytest.skip("this backend hands out no memory")
+        assert memory.flags.c_contiguous
+        memory[...] = sample((2, 3), "float32")
+        assert same(cell.value, sample((2, 3), "float32"))
+        assert same(stored.numpy(of, cell), sample((2, 3), "float32"))
 
     def test_assign_takes_what_the_backend_hands_out(self, stored: Backend) -> None:
         first, second = spec("a", (3,)), spec("b", (3,))

@@ -32,6 +32,8 @@ from tmplctl.session import Session
 if TYPE_CHECKING:
     from tmplcore.checkpoint import RenameProposal, RestoreReport
 
+__all__ = ["Checked", "EXAMPLES", "command"]
+
 EXAMPLES = (
     "tmplctl check model:build old.ckpt        a TensorFlow checkpoint",
     "tmplctl check latest                      the configured program",

@@ -22,6 +22,8 @@ from tmplctl.text import count
 if TYPE_CHECKING:
     from tmplcore.config import Config, Problem
 
+__all__ = ["Check", "EXAMPLES", "File", "SUBCOMMANDS", "Schema", "Settings", "check", "path", "schema", "show"]
+
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "show": ("tmplctl config show", "tmplctl config show checkpoints", "tmplctl config show seed --quiet"),
     "check": ("tmplctl config check", "tmplctl config check --config other.toml --json"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 
-from tmplcore.errors import ExistsError
 from tmplctl import text
 from tmplctl.completion import complete_refs
 from tmplctl.errors import UsageError
@@ -19,6 +17,8 @@ from tmplctl.session import Session
 
 if TYPE_CHECKING:
     from tmplcore.checkpoint import ConvertReport
+
+__all__ = ["Converted", "EXAMPLES", "command"]
 
 EXAMPLES = (
     "tmplctl convert model.ckpt model.h5       a TensorFlow bundle, by its prefix",
@@ -60,14 +60,13 @@ def command(
     """
     from tmplcore.checkpoint import convert
     from tmplctl.progress import Bar
-    from tmplctl.refs import open_checkpoint, resolve
+    from tmplctl.refs import check_destination, open_checkpoint, resolve
 
     session: Session = context.find_root().obj
     rules = rules_of(session, rename, rename_file, configured=False)
     if explain:
         return explained(session, source, rules, explain)
-    if os.path.lexists(destination) and not force:
-        raise ExistsError(f"{destination} exists already", hint="--force replaces it")
+    check_destination(session, destination, force=force, format_name=format_)
     if _same(resolve(session, source), destination):
         raise UsageError(f"{source} and {destination} are one file", hint="name another destination")
     with open_checkpoint(session, source) as reader:

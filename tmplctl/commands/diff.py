@@ -18,6 +18,8 @@ from tmplctl.table import Cell, Column
 if TYPE_CHECKING:
     from tmplcore.checkpoint import DiffReport
 
+__all__ = ["Differences", "EXAMPLES", "command"]
+
 EXAMPLES = (
     "tmplctl diff latest~1 latest              by hashes alone: milliseconds",
     "tmplctl diff old.npz new.h5 --values      how much each one changed",

@@ -15,6 +15,8 @@ from tmplctl.errors import UsageError
 from tmplctl.output import Report, Screen
 from tmplctl.session import Session
 
+__all__ = ["EXAMPLES", "Written", "command"]
+
 EXAMPLES = (
     "tmplctl init                    here",
     "tmplctl init my-project         in a new directory",

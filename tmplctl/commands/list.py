@@ -17,6 +17,8 @@ from tmplctl.table import Cell, Column
 if TYPE_CHECKING:
     from tmplcore.checkpoint import CheckpointInfo
 
+__all__ = ["Checkpoints", "EXAMPLES", "command"]
+
 EXAMPLES = (
     "tmplctl list",
     "tmplctl list runs/7                       another directory",

@@ -17,6 +17,8 @@ from tmplctl.table import Cell, Column
 if TYPE_CHECKING:
     from tmplcore.checkpoint import KeepRule, PruneReport
 
+__all__ = ["EXAMPLES", "Outcome", "command"]
+
 EXAMPLES = (
     "tmplctl prune --dry-run                   by the configured rules",
     "tmplctl prune --keep-last 3 --keep-every 1000",

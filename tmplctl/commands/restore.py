@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 
-from tmplcore.errors import ExistsError
 from tmplctl import text
 from tmplctl.completion import complete_refs
-from tmplctl.errors import UsageError
+from tmplctl.errors import UsageError, uninterrupted
 from tmplctl.matching import (
     Cast,
     Exclude,
@@ -35,6 +33,8 @@ from tmplctl.session import Session
 if TYPE_CHECKING:
     from tmplcore.checkpoint import RestoreReport
     from tmplcore.checkpoint.format import Reader
+
+__all__ = ["EXAMPLES", "Restored", "command"]
 
 EXAMPLES = (
     "tmplctl restore latest                    into the configured storage",
@@ -72,14 +72,14 @@ def command(
     missing, unexpected or of another shape or dtype is an error (exit code 1, nothing is touched), unless a policy
     says otherwise. With DEST and without a program all variables are restored into the file.
     """
-    from tmplctl.refs import open_checkpoint
+    from tmplctl.refs import check_destination, open_checkpoint
 
     session: Session = context.find_root().obj
     rules = rules_of(session, rename, rename_file)
     if explain:
         return explained(session, ref, rules, explain)
-    if destination is not None and os.path.lexists(destination) and not force:
-        raise ExistsError(f"{destination} exists already", hint="--force replaces it")
+    if destination is not None:
+        check_destination(session, destination, force=force)
     program = source or session.config.settings.source
     how = {
         "rename": rules,
@@ -113,8 +113,10 @@ def _into_storage(
     found = _plan(session, reader, program, how)
     if found.ok and not dry_run:
         with build(session, program) as built, Bar(session.output, "restoring", found.nbytes) as bar:
-            found = restore(reader, built.value, progress=bar.advance, **how)
-            built.store.backend.flush()
+            # All hashes are checked before the first live value is overwritten, and from then on it is all or all.
+            with uninterrupted(session.output):
+                found = restore(reader, built.value, staged=True, progress=bar.advance, **how)
+                built.store.backend.flush()
     return Restored(found, path, f"the {backend} storage of {program}", dry_run=dry_run)
 
 

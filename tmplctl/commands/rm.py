@@ -16,6 +16,8 @@ from tmplctl.session import Session
 if TYPE_CHECKING:
     from tmplcore.checkpoint import CheckpointInfo
 
+__all__ = ["EXAMPLES", "Removed", "command"]
+
 EXAMPLES = (
     "tmplctl rm 100 200",
     "tmplctl rm latest --dry-run",

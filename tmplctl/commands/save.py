@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tmplcore.checkpoint import CheckpointInfo
     from tmplcore.store import VariableStore
 
+__all__ = ["EXAMPLES", "Given", "Saved", "command"]
+
 EXAMPLES = (
     "tmplctl save                              the configured program's variables",
     "tmplctl save model:build --step 100 --metric loss=0.31 --tag good",

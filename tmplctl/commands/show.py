@@ -18,6 +18,8 @@ from tmplctl.table import Cell, Column
 if TYPE_CHECKING:
     from tmplcore.checkpoint.format import LazyVariable, Metadata, Reader
 
+__all__ = ["Contents", "EXAMPLES", "command", "dtype_name"]
+
 EXAMPLES = (
     "tmplctl show latest                       a tree by scope, with sizes",
     "tmplctl show model.safetensors 'enc/*'    some variables of any file",

@@ -15,6 +15,8 @@ from tmplctl.session import Session
 if TYPE_CHECKING:
     from tmplcore.checkpoint import CheckpointInfo
 
+__all__ = ["EXAMPLES", "Tagged", "command"]
+
 EXAMPLES = (
     "tmplctl tag best release-1.0",
     "tmplctl tag 1000 good",

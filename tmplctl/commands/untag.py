@@ -12,6 +12,8 @@ from tmplctl.completion import complete_tags
 from tmplctl.output import Report, Screen
 from tmplctl.session import Session
 
+__all__ = ["EXAMPLES", "Untagged", "command"]
+
 EXAMPLES = ("tmplctl untag good", "tmplctl untag old-1 old-2 --dry-run")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 
-from tmplcore.errors import CheckpointNotFoundError, ExistsError, UnreadableError
+from tmplcore.errors import CheckpointNotFoundError, UnreadableError
 from tmplctl import text
 from tmplctl.completion import complete_names, complete_refs
 from tmplctl.errors import ExitCode, UsageError
@@ -20,6 +19,8 @@ from tmplctl.table import Cell, Column
 
 if TYPE_CHECKING:
     from tmplcore.checkpoint import VerifyReport
+
+__all__ = ["EXAMPLES", "Verified", "command"]
 
 EXAMPLES = (
     "tmplctl verify latest",
@@ -59,6 +60,7 @@ def command(
     from tmplcore.checkpoint import salvage as write_intact
     from tmplcore.checkpoint import verify
     from tmplctl.progress import Bar
+    from tmplctl.refs import check_destination
 
     session: Session = context.find_root().obj
     share = _share(sample)
@@ -66,8 +68,7 @@ def command(
     if salvage is not None:
         if len(paths) != 1:
             raise UsageError(f"--salvage takes one checkpoint, not {len(paths)}", hint="name the damaged one")
-        if os.path.lexists(salvage) and not force:
-            raise ExistsError(f"{salvage} exists already", hint="--force replaces it")
+        check_destination(session, salvage, force=force)
     total = sum(_size(path) for path in paths)
     with Bar(session.output, "verifying", None if share else total) as bar:
         reports = [verify(path, include=only or None, sample=share, jobs=jobs, progress=bar.advance) for path in paths]

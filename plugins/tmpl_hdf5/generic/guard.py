@@ -58,7 +58,7 @@ def check_dataset(path: str, dataset: h5d.DatasetID, file_size: int) -> None:
         raise UntrustedError(f"{path!r} is a virtual dataset, put together from other files")
     for number in range(creation.get_nfilters()):
         _check_filter(path, creation.get_filter(number)[0])
-    declared = math.prod(dataset.shape) * dataset.get_type().get_size()
+    declared = math.prod(dataset.shape or ()) * dataset.get_type().get_size()
     stored = dataset.get_storage_size()
     if layout == h5d.CHUNKED:
         bomb = declared > _BOMB_BYTES and declared > _BOMB_RATIO * stored

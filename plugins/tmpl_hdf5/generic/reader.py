@@ -12,9 +12,11 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5o, h5s
 
+from tmpl_hdf5.backend_attach import MARK
 from tmpl_hdf5.generic.guard import DEPTH, LINKS, check_dataset, check_link, object_address
 from tmpl_hdf5.generic.types import ForeignType, foreign_type
 from tmpl_hdf5.names import OWN_GROUP, from_path
+from tmpl_hdf5.native.dtypes import stored_type
 from tmplcore.checkpoint.format import Damage, Format, LazyVariable, Metadata, Reader
 from tmplcore.errors import (
     CheckpointNotFoundError,
@@ -27,6 +29,7 @@ from tmplcore.errors import (
 __all__ = ["HDF5Format", "HDF5Reader", "HDF5Variable"]
 
 _ATTRIBUTE_BYTES = 1 << 16
+_CACHE_BYTES = 2 << 20
 _FAILURES = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)
 
 
@@ -34,20 +37,28 @@ _FAILURES = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowErr
 class HDF5Variable(LazyVariable):
     """A dataset of an HDF5 file."""
 
-    __slots__ = ("_alias_of", "_dataset", "_type", "dtype", "name", "shape")
+    __slots__ = ("_alias_of", "_dataset", "_trainable", "_type", "dtype", "name", "shape")
 
-    def __init__(self, name: str, dataset: h5d.DatasetID, kind: ForeignType, alias_of: str | None) -> None:
+    def __init__(
+        self, name: str, dataset: h5d.DatasetID, kind: ForeignType, alias_of: str | None, trainable: bool | None
+    ) -> None:
         self.name = name
         self.shape = tuple(map(int, dataset.shape))
         self.dtype = kind.dtype
         self._dataset = dataset
         self._type = kind
         self._alias_of = alias_of
+        self._trainable = trainable
 
     @property
     def alias_of(self) -> str | None:
         """The name of the variable under which the same data is listed first."""
         return self._alias_of
+
+    @property
+    def trainable(self) -> bool | None:
+        """Whether an optimizer changes it: known of the variables in a live backend's working file."""
+        return self._trainable
 
     @property
     def nbytes(self) -> int:
@@ -111,11 +122,14 @@ class HDF5Reader(Reader):
         self._damage = damage
         if not path.exists():
             raise CheckpointNotFoundError(f"there is no checkpoint at {path}")
+        if not path.is_file():  # opening a pipe would wait for its other end
+            raise UnreadableError(f"{path} is not a file")
         try:
             self._file = h5py.File(path, "r", locking="best-effort")
         except OSError as error:
             raise UnreadableError(f"{path} cannot be read as HDF5: {error}") from error
         try:
+            _bound_cache(self._file.id)
             tree = _Tree(self._file.id, path.stat().st_size)
             self._variables = tree.variables
             self._skipped = tree.skipped
@@ -220,6 +234,7 @@ class _Tree:
 
     def _add(self, found: list[tuple[str, h5d.DatasetID]]) -> None:
         firsts: dict[int, str] = {}
+        working = _attribute(h5g.open(self.file, b"/"), MARK[0].encode()) == MARK[1].encode()
         for path, dataset in sorted(found, key=lambda item: item[0]):
             name = from_path(path)
             space = dataset.get_space()
@@ -232,7 +247,49 @@ class _Tree:
                 continue
             address, links = object_address(dataset)
             first = firsts.setdefault(address, name) if links > 1 else name
-            self.variables[name] = HDF5Variable(name, dataset, kind, None if first == name else first)
+            trainable = None
+            if working:
+                kind, trainable = _named_type(dataset, kind), _trainable(dataset)
+            self.variables[name] = HDF5Variable(name, dataset, kind, None if first == name else first, trainable)
+
+
+def _named_type(dataset: h5d.DatasetID, kind: ForeignType) -> ForeignType:
+    """Return the type that a working file's attribute names, where HDF5 has none like it (int4 is bytes)."""
+    if kind.dtype != np.uint8 or not isinstance(code := _attribute(dataset, b"dtype"), bytes):
+        return kind
+    try:
+        named = stored_type(code.decode())
+    except ValueError:
+        return kind
+    return ForeignType(named.dtype, kind.raw, kind.memory) if named.raw == kind.raw else kind
+
+
+def _trainable(dataset: h5d.DatasetID) -> bool | None:
+    value = _attribute(dataset, b"trainable")
+    return bool(value) if isinstance(value, np.bool_) else None
+
+
+def _attribute(dataset: Any, name: bytes) -> Any:
+    """Return a small scalar attribute that is a truth or fixed-length text; None if there is no such one."""
+    try:
+        if not h5a.exists(dataset, name):
+            return None
+        attribute = h5a.open(dataset, name)
+        if attribute.shape != () or attribute.dtype.kind not in "bS" or attribute.get_storage_size() > _ATTRIBUTE_BYTES:
+            return None
+        value = np.empty((), attribute.dtype)
+        attribute.read(value)
+        return value[()]
+    except _FAILURES:
+        return None
+
+
+def _bound_cache(file: Any) -> None:
+    """Keep libhdf5 from caching more of the structure than a small part: it is walked once."""
+    config = file.get_mdc_config()
+    config.set_initial_size, config.initial_size = True, _CACHE_BYTES
+    config.min_size, config.max_size = _CACHE_BYTES, 4 * _CACHE_BYTES
+    file.set_mdc_config(config)
 
 
 def _links(group: h5g.GroupID) -> list[tuple[str, int]]:

@@ -280,11 +280,16 @@ def encode_table(
     return json.dumps(table, separators=(",", ":")).encode()
 
 
-def encode(header: Header, offsets: Numbers, hashes: Numbers, types: Numbers, flags: Numbers, tail: bytes) -> bytes:
-    """Return the bytes of an index; `tail` is the names and the table."""
+def encode(
+    header: Header, offsets: Numbers, hashes: Numbers, types: Numbers, flags: Numbers, tail: bytes
+) -> list[bytes | Numbers]:
+    """Return the parts of an index, to be written one behind the other; `tail` is the names and the table."""
     columns = (offsets.astype("<u8"), hashes.astype("<u8"), types.astype("<u4"), flags.astype("u1"))
-    data = b"".join((header.pack(), *columns, tail))
-    return data + xxhash.xxh3_128_digest(data)
+    parts: list[bytes | Numbers] = [header.pack(), *columns, tail]
+    digest = xxhash.xxh3_128()
+    for part in parts:
+        digest.update(part)
+    return [*parts, digest.digest()]
 
 
 def _is_run(chunk: tuple[int, ...], shape: tuple[int, ...]) -> bool:

@@ -93,9 +93,8 @@ class Plan:
         for row, first in self.aliases.items():
             targets[row] = targets[first]
         headers, kinds = self._headers(objects)
-        own_paths = [f"{OWN_GROUP}/{leaf}" for leaf in ("index", "meta")]
-        paths = list(map(str.encode, [*to_paths(self.names), *own_paths]))
-        structure = Structure(paths, np.concatenate((targets, [0, 1])), headers, kinds)
+        links = np.concatenate((targets, [0, 1]))
+        structure = Structure(self._paths(), links, headers, kinds)
         self._chunk_headers = {
             row: int(structure.addresses[targets[row]]) + headers[int(kinds[targets[row]])].address_at
             for row in self.packings
@@ -105,6 +104,11 @@ class Plan:
         self._describe(structure, objects)
         self.image = structure.image
         self._seal()
+
+    def _paths(self) -> list[bytes]:
+        """Return the path of every variable, of the index and of the metadata."""
+        own = [f"{OWN_GROUP}/{leaf}" for leaf in ("index", "meta")]
+        return list(map(str.encode, [*to_paths(self.names), *own]))
 
     def _headers(self, objects: Numbers) -> tuple[list[DatasetHeader], Numbers]:
         """Return the kinds of object header, and the kind of every object."""

@@ -6,6 +6,7 @@ import json
 import math
 import mmap
 import os
+import stat
 import struct
 import threading
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ from tmplcore.errors import CheckpointNotFoundError, DamagedError, UnreadableErr
 __all__ = ["NativeReader", "NativeVariable"]
 
 _SMALLEST_BOMB = 64 << 20
+# A pipe in place of a file is not waited for.
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _shape_of = attrgetter("shape")
 _dtype_of = attrgetter("dtype")
 
@@ -97,7 +100,7 @@ class NativeReader(Reader):
     def __init__(self, path: Path, *, damaged: bool = False) -> None:
         self.path = path
         try:
-            self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            self._fd = os.open(path, _FLAGS)
         except FileNotFoundError:
             raise CheckpointNotFoundError(f"there is no checkpoint at {path}") from None
         except OSError as error:
@@ -106,7 +109,10 @@ class NativeReader(Reader):
         self._rows: dict[str, int] | None = None
         self._lock = threading.Lock()
         try:
-            self.size = os.fstat(self._fd).st_size
+            about = os.fstat(self._fd)
+            if not stat.S_ISREG(about.st_mode):
+                raise UnreadableError("it is not a file")
+            self.size = about.st_size
             self.index = self._open()
             problems = self.structure_damage()
             if problems and not damaged:
@@ -159,7 +165,10 @@ class NativeReader(Reader):
     def meta(self) -> Metadata:
         """What the checkpoint says of itself."""
         header = self.index.header
-        text = read_exactly(self.fd, header.meta_size, header.meta)
+        try:
+            text = read_exactly(self.fd, header.meta_size, header.meta)
+        except EOFError as error:
+            raise DamagedError(f"{self.path} is cut short: {error}") from None
         if xxhash.xxh3_64_intdigest(text) != header.meta_hash:
             raise DamagedError(f"{self.path}: the metadata is not what was written: the hash differs")
         return decode_meta(text)
@@ -430,13 +439,8 @@ def decode_meta(text: bytes) -> Metadata:
     """
     try:
         content = json.loads(text)
-        return Metadata(
-            step=content.get("step"),
-            time=content.get("time"),
-            metrics=dict(content.get("metrics") or {}),
-            user=dict(content.get("user") or {}),
-            provenance=dict(content.get("provenance") or {}),
-            format_version=str(content.get("format_version")),
-        )
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedError(f"the metadata cannot be read: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"the metadata is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise DamagedError("the metadata is not a JSON object")
+    return Metadata.from_json(content, str(content.get("format_version")))

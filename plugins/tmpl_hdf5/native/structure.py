@@ -11,7 +11,8 @@ III.A.1, symbol node III.B, local heap III.D, object header IV.A.1.a and its mes
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ class Structure:
         addresses: Where the header of every object is.
     """
 
-    paths: list[bytes]
+    paths: InitVar[list[bytes]]
     targets: Numbers
     headers: list[DatasetHeader]
     kinds: Numbers
@@ -106,28 +107,35 @@ class Structure:
     addresses: Numbers = field(init=False)
     _members: list[Numbers] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self._place_objects()
-        at = FIRST_HEADER + sum(
-            len(members) * len(header.image) for members, header in zip(self._members, self.headers, strict=True)
-        )
-        tree = _Groups(self.paths, self.targets, self.addresses, at)
-        superblock = struct.pack(
+    def __post_init__(self, paths: list[bytes]) -> None:
+        at = self._place_objects()
+        groups = _Groups(paths, self.targets, self.addresses, at)
+        del paths
+        self.image = bytearray(groups.end)
+        struct.pack_into(
             "<8s8BHHIQQQQQQIIQQ",
-            *(SIGNATURE, 0, 0, 0, 0, 0, 8, 8, 0, tree.leaf_rank, tree.rank, 0),
+            self.image,
+            0,
+            *(SIGNATURE, 0, 0, 0, 0, 0, 8, 8, 0, groups.leaf_rank, groups.rank, 0),
             *(0, UNDEFINED, 0, UNDEFINED),
-            *(0, at, 1, 0, int(tree.trees[0]), int(tree.heaps[0])),
+            *(0, at, 1, 0, int(groups.trees[0]), int(groups.heaps[0])),
         )
         counts = np.bincount(self.targets, minlength=len(self.kinds)).astype("<u4")
-        blocks = [superblock]
-        for header, members in zip(self.headers, self._members, strict=True):
-            block = np.empty((len(members), len(header.image)), np.uint8)
+        for header, members, block in self._blocks():
             block[:] = np.frombuffer(header.image, np.uint8)
-            block[:, 4:8] = counts[members].view(np.uint8).reshape(-1, 4)
-            blocks.append(block.tobytes())
-        self.image = bytearray().join((*blocks, *tree.blocks))
+            block[:, 4:8] = _bytes(counts[members])
+        groups.fill(self.image)
 
-    def _place_objects(self) -> None:
+    def _blocks(self) -> Iterator[tuple[DatasetHeader, Numbers, Numbers]]:
+        """Yield each kind of header that there is, its objects, and their headers in the image, a row each."""
+        at = FIRST_HEADER
+        for header, members in zip(self.headers, self._members, strict=True):
+            if len(members):
+                yield header, members, _rows(self.image, at, len(members), len(header.image))
+                at += len(members) * len(header.image)
+
+    def _place_objects(self) -> int:
+        """Place the object headers of datasets, kind by kind; return where they end."""
         self.addresses = np.empty(len(self.kinds), np.int64)
         self._members = []
         at = FIRST_HEADER
@@ -138,22 +146,18 @@ class Structure:
             self._members.append(members)
             self.addresses[members] = at + np.arange(len(members)) * len(header.image)
             at += len(members) * len(header.image)
+        return at
 
     def set_data(self, shapes: list[Numbers], addresses: Numbers, sizes: Numbers) -> None:
         """Write the shape of every object (per kind, a row an object), and where its data is, into the headers."""
-        at = FIRST_HEADER
-        for header, members, shape in zip(self.headers, self._members, shapes, strict=True):
-            stop = at + len(members) * len(header.image)
-            if not len(members):
-                continue
-            block = np.frombuffer(memoryview(self.image)[at:stop], np.uint8).reshape(len(members), len(header.image))
+        by_header = dict(zip(map(id, self.headers), shapes, strict=True))
+        for header, members, block in self._blocks():
             if header.rank:
                 first = DatasetHeader.DIMENSIONS_AT
-                block[:, first : first + 8 * header.rank] = _bytes(shape.astype("<u8"))
+                block[:, first : first + 8 * header.rank] = _bytes(by_header[id(header)].astype("<u8"))
             block[:, header.address_at : header.address_at + 8] = _bytes(addresses[members].astype("<u8"))
             if header.size_at is not None:
                 block[:, header.size_at : header.size_at + 8] = _bytes(sizes[members].astype("<u8"))
-            at = stop
 
     def members(self, kind: int) -> Numbers:
         """Return the objects of a kind, in the order of their headers."""
@@ -165,7 +169,15 @@ class Structure:
 
 
 class _Groups:
-    """The groups that a set of paths needs: object headers, local heaps, symbol nodes and B-trees."""
+    """The groups that a set of paths needs: object headers, local heaps, symbol nodes and B-trees.
+
+    Attributes:
+        trees: The address of every group's B-tree.
+        heaps: The address of every group's local heap.
+        leaf_rank: Half the number of links in a symbol node.
+        rank: Half the number of children in a node of a B-tree.
+        end: Where they end.
+    """
 
     def __init__(self, paths: list[bytes], targets: Numbers, addresses: Numbers, at: int) -> None:
         groups, leaves, parents = _split(paths)
@@ -174,36 +186,42 @@ class _Groups:
         group = np.array(groups + parents[1:], np.int64)
         length = np.fromiter(map(len, leaves), np.int64, len(leaves))
         order = _by_group_and_name(group, leaves, length)
-        group, length = group[order], length[order]
-        leaves = list(map(leaves.__getitem__, order.tolist()))
-        first = np.searchsorted(group, np.arange(count + 1))
+        group, self._length = group[order], length[order]
+        self._leaves = list(map(leaves.__getitem__, order.tolist()))
+        self._first = first = np.searchsorted(group, np.arange(count + 1))
         headers = at + np.arange(count) * _GROUP_HEADER
+        self._headers = at
         at += count * _GROUP_HEADER
-        heap_names, heap_sizes = _heap_layout(length, group, first)
-        self.heaps = at + np.concatenate(([0], np.cumsum(heap_sizes + _HEAP_HEADER)[:-1]))
-        at = int(self.heaps[-1] + heap_sizes[-1] + _HEAP_HEADER)
+        self._names, self._sizes = _heap_layout(self._length, group, first)
+        self.heaps = at + np.concatenate(([0], np.cumsum(self._sizes + _HEAP_HEADER)[:-1]))
+        at = int(self.heaps[-1] + self._sizes[-1] + _HEAP_HEADER)
         links = np.diff(first)
         self.leaf_rank = _best_leaf_rank(links)
         per_node = 2 * self.leaf_rank
         nodes = np.maximum(1, -(-links // per_node))
         self.rank = _best_rank(nodes)
-        header = np.concatenate((addresses[targets], headers[1:]))[order]
+        self._targets = np.concatenate((addresses[targets], headers[1:]))[order]
         in_group = np.arange(len(group)) - first[:-1][group]
-        node_start = np.concatenate(([0], np.cumsum(nodes)))
-        node = node_start[:-1][group] + in_group // per_node
-        symbols = _symbol_nodes(node, in_group % per_node, heap_names, header, int(node_start[-1]), self.leaf_rank)
-        largest = np.empty(int(node_start[-1]), np.int64)
-        largest[node] = heap_names  # links are in the order of their names: the last of a node stays
-        node_size = 8 + 40 * per_node
-        children = at + np.arange(int(node_start[-1])) * node_size
-        at += len(symbols)
-        self.trees, trees = _trees(nodes, node_start, children, largest, self.rank, at)
-        self.blocks = [
-            _group_headers(self.trees, self.heaps),
-            *_heap_blocks(leaves, length, first, self.heaps, heap_sizes),
-            symbols,
-            trees,
-        ]
+        start = np.concatenate(([0], np.cumsum(nodes)))
+        self._node, self._slot = start[:-1][group] + in_group // per_node, in_group % per_node
+        largest = np.empty(int(start[-1]), np.int64)
+        largest[self._node] = self._names  # links are in the order of their names: the last of a node stays
+        self._symbols, self._count = at, int(start[-1])
+        children = at + np.arange(self._count) * (8 + 40 * per_node)
+        self._trees = at + self._count * (8 + 40 * per_node)
+        self.trees, self._tree_bytes = _trees(nodes, start, children, largest, self.rank, self._trees)
+        self.end = self._trees + len(self._tree_bytes)
+
+    def fill(self, image: bytearray) -> None:
+        """Write all of it into the file's structure."""
+        _fill_group_headers(_rows(image, self._headers, len(self.trees), _GROUP_HEADER), self.trees, self.heaps)
+        at = int(self.heaps[0])
+        for block in _heap_blocks(self._leaves, self._length, self._first, self.heaps, self._sizes):
+            image[at : at + len(block)] = block
+            at += len(block)
+        nodes = _rows(image, self._symbols, self._count, 8 + 80 * self.leaf_rank)
+        _fill_symbol_nodes(nodes, self._node, self._slot, self._names, self._targets)
+        image[self._trees :] = self._tree_bytes
 
 
 def _split(paths: list[bytes]) -> tuple[list[int], list[bytes], list[int]]:
@@ -250,38 +268,39 @@ def _heap_layout(length: Numbers, group: Numbers, first: Numbers) -> tuple[Numbe
     return ends[:-1] - ends[first[:-1]][group] + 8, ends[first[1:]] - ends[first[:-1]] + 8
 
 
-def _heap_blocks(leaves: list[bytes], length: Numbers, first: Numbers, heaps: Numbers, sizes: Numbers) -> list[bytes]:
+def _heap_blocks(
+    leaves: list[bytes], length: Numbers, first: Numbers, heaps: Numbers, sizes: Numbers
+) -> Iterator[bytes]:
+    """Yield the local heaps, some hundreds at a time."""
     head = np.zeros((len(heaps), _HEAP_HEADER + 8), np.uint8)
     head[:, :4] = np.frombuffer(b"HEAP", np.uint8)
     # Size of the data, head of the free list (1: there is none), address of the data.
     head[:, 8:32] = _bytes(np.stack((sizes, np.ones_like(sizes), heaps + _HEAP_HEADER), axis=1).astype("<u8"))
     heads = head.tobytes()
-    padded = list(map(bytes.__add__, leaves, map(_PADDING.__getitem__, (length & 7).tolist())))
     starts = first.tolist()
-    blocks: list[bytes] = []
-    for number in range(len(heaps)):
-        blocks.append(heads[number * 40 : number * 40 + 40])
-        blocks += padded[starts[number] : starts[number + 1]]
-    return blocks
+    paddings = (length & 7).tolist()
+    for number in range(0, len(heaps), 512):
+        stop = min(number + 512, len(heaps))
+        base, end = starts[number], starts[stop]
+        padded = list(map(bytes.__add__, leaves[base:end], map(_PADDING.__getitem__, paddings[base:end])))
+        parts: list[bytes] = []
+        for heap in range(number, stop):
+            parts.append(heads[heap * 40 : heap * 40 + 40])
+            parts += padded[starts[heap] - base : starts[heap + 1] - base]
+        yield b"".join(parts)
 
 
-def _symbol_nodes(node: Numbers, slot: Numbers, names: Numbers, header: Numbers, count: int, leaf_rank: int) -> bytes:
-    entries = np.zeros((count, 2 * leaf_rank), _SYMBOL)
+def _fill_symbol_nodes(block: Numbers, node: Numbers, slot: Numbers, names: Numbers, header: Numbers) -> None:
+    block[:, :5] = np.frombuffer(b"SNOD\1", np.uint8)
+    block[:, 6:8] = _bytes(np.bincount(node, minlength=len(block)).astype("<u2"))
+    entries = block[:, 8:].view(_SYMBOL)
     entries["name"][node, slot] = names
     entries["header"][node, slot] = header
-    block = np.zeros((count, 8 + 80 * leaf_rank), np.uint8)
-    block[:, :5] = np.frombuffer(b"SNOD\1", np.uint8)
-    block[:, 6:8] = _bytes(np.bincount(node, minlength=count).astype("<u2"))
-    block[:, 8:] = entries.view(np.uint8).reshape(count, -1)
-    return block.tobytes()
 
 
-def _group_headers(trees: Numbers, heaps: Numbers) -> bytes:
-    message = _message(0x11, bytes(16))
-    block = np.empty((len(trees), _GROUP_HEADER), np.uint8)
-    block[:] = np.frombuffer(_object_header([message]), np.uint8)
+def _fill_group_headers(block: Numbers, trees: Numbers, heaps: Numbers) -> None:
+    block[:] = np.frombuffer(_object_header([_message(0x11, bytes(16))]), np.uint8)
     block[:, 24:40] = _bytes(np.stack((trees, heaps), axis=1).astype("<u8"))
-    return block.tobytes()
 
 
 def _trees(
@@ -384,6 +403,11 @@ def _best_rank(nodes: Numbers) -> int:
 
 def _tree_node_size(rank: int, key: int) -> int:
     return 24 + (2 * rank + 1) * key + 2 * rank * 8
+
+
+def _rows(image: bytearray, at: int, count: int, size: int) -> Numbers:
+    """Return a part of the image as rows of bytes, to be written to."""
+    return np.frombuffer(image, np.uint8, count * size, at).reshape(count, size)
 
 
 def _bytes(numbers: Numbers) -> Numbers:

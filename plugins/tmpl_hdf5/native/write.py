@@ -162,14 +162,16 @@ def _layout(
     names: list[str], values: list[Any], meta_size: int, options: WriteOptions
 ) -> tuple[_Layout, dict[int, Text]]:
     """Return the layout for these values, an earlier one if it still fits, and the text among them, encoded."""
-    aliases = _aliases(values)
+    aliases = _aliases(names, values)
     try:
         layout = None if options.compression else _layouts.find(names, values, aliases, meta_size)
         if layout is not None:
             texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
             if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
                 return layout, texts
-        shapes, dtypes = list(map(_shape_of, values)), list(map(_dtype_of, values))
+        one: dict[Any, Any] = {}  # each shape is kept once
+        shapes = list(map(one.setdefault, map(_shape_of, values), map(_shape_of, values)))
+        dtypes = list(map(_dtype_of, values))
     except AttributeError:
         raise _not_an_array(names, values) from None
     if not all(issubclass(kind, np.dtype) for kind in set(map(type, dtypes))):
@@ -205,27 +207,31 @@ def _kinds(subject: _Subject, texts: dict[int, Text]) -> tuple[np.ndarray, list[
     kinds: list[Kind] = []
     foreign: list[bool] = []
     numbers: dict[Any, int] = {}
-    by_identity: dict[Any, int] = {}  # hashing a dtype is slow, and models have few
-    types = []
-    for row, key in enumerate(zip(map(id, subject.dtypes), subject.shapes, strict=True)):
-        number = None if row in texts else by_identity.get(key)
-        if number is None:
-            dtype, shape = subject.dtypes[row], subject.shapes[row]
-            try:
-                stored = texts[row].stored if row in texts else stored_type(type_code(dtype))
-            except (TypeError, ValueError) as error:
-                raise SaveError(
-                    f"variable {subject.names[row]!r} cannot be stored: {error}", hint="cast it to a plain dtype"
-                ) from None
-            is_foreign = stored.raw != dtype or not dtype.isnative
-            number = numbers.setdefault((stored.code, shape, is_foreign), len(kinds))
-            if number == len(kinds):
-                kinds.append((stored, tuple(map(int, shape))))
-                foreign.append(is_foreign)
-            if row not in texts:
-                by_identity[key] = number
-        types.append(number)
-    return np.array(types, np.int64), kinds, foreign
+
+    def number(row: int) -> int:
+        dtype, shape = subject.dtypes[row], subject.shapes[row]
+        try:
+            stored = texts[row].stored if row in texts else stored_type(type_code(dtype))
+        except (TypeError, ValueError) as error:
+            raise SaveError(
+                f"variable {subject.names[row]!r} cannot be stored: {error}", hint="cast it to a plain dtype"
+            ) from None
+        is_foreign = stored.raw != dtype or not dtype.isnative
+        found = numbers.setdefault((stored.code, shape, is_foreign), len(kinds))
+        if found == len(kinds):
+            kinds.append((stored, tuple(map(int, shape))))
+            foreign.append(is_foreign)
+        return found
+
+    # Hashing a dtype is slow, and models have few: they are told apart by identity first.
+    keys = list(zip(map(id, subject.dtypes), subject.shapes, strict=True))
+    rows = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+    found = {row: number(row) for row in sorted({*rows.values(), *texts})}
+    by_key = {key: found[row] for key, row in rows.items()}
+    types = np.fromiter(map(by_key.__getitem__, keys), np.int64, len(keys))
+    for row in texts:
+        types[row] = found[row]
+    return types, kinds, foreign
 
 
 def _packings(subject: _Subject, kinds: list[Kind], types: np.ndarray, options: WriteOptions) -> dict[int, Packing]:
@@ -241,19 +247,35 @@ def _packings(subject: _Subject, kinds: list[Kind], types: np.ndarray, options: 
     return packings
 
 
-def _aliases(values: list[Any]) -> dict[int, int]:
-    """Return the rows whose value is the very object of an earlier row, and that row."""
+def _aliases(names: list[str], values: list[Any]) -> dict[int, int]:
+    """Return the rows whose value is the very object of an earlier row, or says so itself, and that row."""
     identities = np.fromiter(map(id, values), np.int64, len(values))
     ordered = np.sort(identities)
-    if not (ordered[1:] == ordered[:-1]).any():
-        return {}
-    firsts: dict[int, int] = {}
-    aliases = {}
-    for row, identity in enumerate(identities.tolist()):
-        first = firsts.setdefault(identity, row)
-        if first != row:
-            aliases[row] = first
+    aliases: dict[int, int] = {}
+    if (ordered[1:] == ordered[:-1]).any():
+        firsts: dict[int, int] = {}
+        for row, identity in enumerate(identities.tolist()):
+            first = firsts.setdefault(identity, row)
+            if first != row:
+                aliases[row] = first
+    if any(issubclass(kind, LazyVariable) for kind in set(map(type, values))):
+        rows = dict(zip(names, range(len(names)), strict=True))
+        for row, value in enumerate(values):
+            if isinstance(value, LazyVariable) and value.alias_of in rows and row not in aliases:
+                first, second = sorted((rows[value.alias_of], row))
+                first = aliases.get(first, first)
+                if first != second and second not in aliases and _is_second_name(value, values[rows[value.alias_of]]):
+                    aliases[second] = first
     return aliases
+
+
+def _is_second_name(value: LazyVariable, other: Any) -> bool:
+    """Tell whether a lazy variable is a second name of another: after renaming, `alias_of` may name something else."""
+    return (
+        isinstance(other, LazyVariable)
+        and other.name == value.alias_of
+        and (other.shape, other.dtype, other.digest) == (value.shape, value.dtype, value.digest)
+    )
 
 
 def _fill(
@@ -284,8 +306,12 @@ def _fill(
         write_at(fd, plan.image, 0)
     header = replace(plan.header, meta_hash=xxhash.xxh3_64_intdigest(meta))
     flags = _flags(plan.names, options)
-    index = index_format.encode(header, plan.offsets, hashes, plan.types, flags, plan.tail)
-    write_at(fd, b"".join((index, bytes(header.meta - header.index - len(index)), meta)), header.index)
+    at = header.index
+    for part in index_format.encode(header, plan.offsets, hashes, plan.types, flags, plan.tail):
+        if len(part):
+            write_at(fd, part, at)
+        at += memoryview(part).nbytes
+    write_at(fd, meta, header.meta)
 
 
 def _flags(names: list[str], options: WriteOptions) -> np.ndarray:

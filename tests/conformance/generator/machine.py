@@ -78,9 +78,15 @@ class Machine:
         self.events.append([kind, shown])
 
     def value(self, kind: str, value: Any) -> None:
-        """Show a value; what is neither a variable, nor text, nor a list of them is just a value."""
-        shown = describe(self.tf, value)
-        self.show(kind, "<value>" if isinstance(shown, str) and shown.startswith("<tensor") else shown)
+        """Show a value."""
+        self.show(kind, self.described(value))
+
+    def described(self, value: Any) -> Any:
+        """Describe variables, text and lists of them; all else is the result of mathematics, and just a value."""
+        if isinstance(value, list):
+            return [self.described(item) for item in value]
+        known = value is None or isinstance(value, str) or hasattr(value, "trainable") or hasattr(value, "as_tensor")
+        return describe(self.tf, value) if known else "<value>"
 
     def finish(self) -> None:
         """Show the state at the end."""
@@ -187,7 +193,8 @@ class Machine:
             scope.reuse_variables()
             return
         for key, value in self.options(statement).items():
-            getattr(scope, "set_" + key)(None if statement["what"] == "unset" else value)
+            if not (key == "dtype" and statement["what"] == "unset"):
+                getattr(scope, "set_" + key)(None if statement["what"] == "unset" else value)
 
     def do_collect(self, statement: Statement) -> None:
         self.tf.add_to_collection("extra", statement["name"])

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 VARIABLE_NAMES = ["a", "b", "A", "a_1", "b/c", "w", "_p", "Assign", "two words"]
 SCOPE_NAMES = ["a", "b", "A", "a_1", "b/c", "d", "d_1", "", "t/", "_p", "/s", "two words"]
 DEFAULT_NAMES = ["d", "a", "D", "d_1", "b/c"]
-SHAPES: list[Any] = [[], [2], [2, 3], [3, 2], 2, [None, 3], [4], "unknown"]
-DTYPES = ["float32", "float16", "int32", "float64", "numpy", "bool"]
+SHAPES: list[Any] = [[], [2], [2, 3], [1, 3], 2, [None, 3], "unknown"]
+DTYPES = ["float32", "float16", "int32", "float64", "bool"]
 REUSE = ["False", "True", "AUTO"]
 INITIALIZERS = [
     *("zeros", "ones", "constant", "class", "int", "float", "list", "array"),
@@ -117,7 +117,7 @@ def blocks(depth: int) -> st.SearchStrategy[list[dict[str, Any]]]:
     jump = statement("scope", name="a", jump=st.integers(0, 5), options=SCOPE_OPTIONS, body=inner)
     template = statement(
         "template",
-        name=words(["t", "a", "d", "b/c", ""]),
+        name=words(["t", "a", "d", "b/c"]),
         now=words([False, True]),
         unique=words([None, None, None, "u", "a"]),
         getter=words([None, None, None, None, *GETTERS]),

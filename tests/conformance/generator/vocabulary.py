@@ -15,7 +15,7 @@ def reuse(tf: Any, word: str) -> Any:
 
 
 def dtype(tf: Any, word: str) -> Any:
-    return {"numpy": np.float64, "word": "float16"}.get(word) or tf.as_dtype(word)
+    return tf.as_dtype(word)
 
 
 def shape(tf: Any, value: Any) -> Any:
@@ -125,9 +125,8 @@ def getter(tf: Any, word: str, events: list[Any]) -> Any:
 
     def product(getter: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         found = getter(name, *args, **kwargs)
-        return (
-            found * 2.0 if getattr(found, "dtype", None) is not None and found.dtype.base_dtype == tf.float32 else found
-        )
+        plain = hasattr(found, "trainable") and found.dtype.base_dtype == tf.float32
+        return found * 2.0 if plain else found
 
     def forgetful(getter: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         return getter(name, kwargs["shape"])

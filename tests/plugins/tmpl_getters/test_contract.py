@@ -58,7 +58,7 @@ class TestRouter(GetterContract):
 
 class TestChain(GetterContract):
     def make(self):
-        return Chain(Ema(), Lora(rank=2), Cast("float16"))
+        return Chain(Cast("float16"), Lora(rank=2), Ema())
 
 
 class TestSwitch(GetterContract):

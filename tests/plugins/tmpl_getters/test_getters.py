@@ -137,7 +137,7 @@ class TestEma:
         with tmplcore.VariableStore().as_default():
             with pytest.raises(InvalidArgumentError, match="no variable of this store has an average"):
                 Ema().update()
-            with tmplcore.variable_scope("m", custom_getter=Chain(Cast("float16"), Ema())):
+            with tmplcore.variable_scope("m", custom_getter=Chain(Ema(), Cast("float16"))):
                 with pytest.raises(InvalidTypeError, match="only variables are averaged"):
                     tmplcore.get_variable("w", [2])
 
@@ -428,14 +428,14 @@ def test_chained_getters_stand_in_the_order_of_scopes(store):
         tmplcore.variable_scope("t", custom_getter=suffix("_in")),
     ):
         tmplcore.get_variable("v", [1])
-    with tmplcore.variable_scope("s/t", custom_getter=Chain(suffix("_out"), suffix("_in"))):
+    with tmplcore.variable_scope("s/t", custom_getter=Chain(suffix("_in"), suffix("_out"))):
         tmplcore.get_variable("w", [1])
     assert variables(store) == ["s/t/v_in_out", "s/t/w_in_out"]
 
 
 def test_all_of_them_at_once(store):
     averages, lora = Ema(0.5), Lora(rank=1)
-    chain = Chain(Rename({"model/(.*)": r"net/\1"}), averages, lora, Cast("float16"))
+    chain = Chain(Cast("float16"), lora, averages, Rename({"model/(.*)": r"net/\1"}))
     with tmplcore.variable_scope("model", custom_getter=chain):
         w = tmplcore.get_variable("w", [2, 2])
     assert str(w.dtype).endswith("float16")
@@ -501,3 +501,23 @@ def test_a_configuration_can_name_them(name, options):
 def test_wrong_options_are_refused(name, options):
     with pytest.raises(ValueError, match="validation error"):
         default_registry().getter(name).load_options().model_validate(options)
+
+
+def test_a_configured_store_hands_out_its_getters(tmp_path):
+    import tmplcore.config
+
+    (tmp_path / "tmpl.toml").write_text(
+        '[[getters]]\nname = "cast"\noptions = { read = "float16" }\n'
+        '[[getters]]\nname = "ema"\npattern = ["net/*"]\noptions = { decay = 0.5 }\n'
+    )
+    store = tmplcore.config.load(tmp_path).store()
+    with store.as_default():
+        w = tmplcore.get_variable("net/w", [2], initializer=Zeros())
+        tmplcore.get_variable("other", [2])
+        store.variables[0].assign([2.0, 2.0])
+        store.custom_getter.named("ema").update()
+    assert w.dtype == np.float16
+    assert variables(store) == ["net/w", "net/w/ExponentialMovingAverage", "other"]
+    assert store.variables[1].numpy().tolist() == [1, 1]
+    with pytest.raises(InvalidArgumentError, match="no getters named 'lora'"):
+        store.custom_getter.named("lora")

@@ -60,9 +60,21 @@ def test_the_generic_reader_lists_them(path):
     from tmplcore.plugins import default_registry
 
     make(path, **{"dense/kernel": [1.0, 2.0], "dense/kernel/Adam": [3.0, 4.0]})
+    backend = HDF5Backend(path)
+    backend.create(spec("small", (3,), ml_dtypes.int4, trainable=False), Given(sample((3,), ml_dtypes.int4)))
+    backend.create(spec("bytes", (3,), "uint8"), Given([1, 2, 3]))
+    backend.create(spec("half", (3,), ml_dtypes.bfloat16), Given([1, 2, 3]))
+    backend.close()
     with default_registry().detect(path).load_factory()().open(path) as reader:
-        assert sorted(reader) == ["dense/kernel", "dense/kernel/Adam"]
+        assert sorted(reader) == ["bytes", "dense/kernel", "dense/kernel/Adam", "half", "small"]
+        assert {name: variable.dtype.name for name, variable in reader.items()} == {
+            "bytes": "uint8", "dense/kernel": "float32", "dense/kernel/Adam": "float32",
+            "half": "bfloat16", "small": "int4",
+        }  # fmt: skip
+        listed = [reader[name] for name in ("dense/kernel", "small")]
+        assert (reader["small"][...] == sample((3,), ml_dtypes.int4)).all()
         assert reader["dense/kernel"][...].tolist() == [1, 2]
+    assert [variable.trainable for variable in listed] == [True, False]
 
 
 def test_every_change_is_found_again(path):
@@ -258,6 +270,30 @@ def test_threads_may_race_to_make_it(path):
     assert len(made) == 1
     assert len(refused) == 7
     made[0].close()
+
+
+def test_threads_may_make_variables_at_once(path):
+    backend = HDF5Backend(path)
+
+    def work(first):
+        for number in range(first, first + 60):
+            of = spec(f"scope_{number % 7}/v{number}", (5,))
+            cell = backend.create(of, Given(np.full(5, number)))
+            assert (cell.value == number).all()
+            if number % 4 == 0:
+                backend.delete(of, cell)
+
+    threads = [threading.Thread(target=work, args=(60 * number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    backend.close()
+    with h5py.File(path) as file:
+        expected = {number for number in range(360) if number % 4}
+        assert sum(len(group) for group in file.values()) == len(expected)
+        for number in expected:
+            assert (file[f"scope_{number % 7}/v{number}"][()] == number).all()
 
 
 def test_after_close(path):

@@ -91,7 +91,7 @@ def test_only_a_fitting_array_is_read_into(folder) -> None:
         variable = StoredArray("v", (2, 2), np.dtype("f4"), file, 5)
         frozen = np.empty((2, 2), "f4")
         frozen.flags.writeable = False
-        for out in [np.empty((4,), "f4"), np.empty((2, 2), "i4"), np.empty((2, 2), "f4", order="F"), frozen]:
+        for out in [np.empty((4,), "f4"), np.empty((2, 2), "i4"), frozen]:
             with pytest.raises(InvalidArgumentError):
                 variable.read_into(out)
 

@@ -1,0 +1,124 @@
+"""Op names: unique without regard to case, numbered as TensorFlow numbers, in bounded memory."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tmplcore import naming
+from tmplcore.errors import InvalidNameError
+from tmplcore.journal import Journal
+from tmplcore.naming import OpNames, check_name
+
+NAMES = st.sampled_from(
+    ["a", "A", "a_1", "A_1", "a_2", "a_1_1", "a_01", "a_", "x/y", "X/y", "x", "x/y_1", "x_1/y", "b_9"]
+)
+
+
+class Flat:
+    """The registry as the specification has it: a table of used names, that grows."""
+
+    def __init__(self) -> None:
+        self.used: dict[str, int] = {}
+
+    def claim(self, name: str) -> str:
+        key = name.lower()
+        number = self.used.get(key, 0)
+        if number == 0:
+            self.used[key] = 1
+            return name
+        candidate = f"{key}_{number}"
+        while candidate in self.used:
+            number += 1
+            candidate = f"{key}_{number}"
+        self.used[key] = number + 1
+        self.used[candidate] = 1
+        return f"{name}_{number}"
+
+
+@given(st.lists(NAMES, max_size=60))
+def test_names_are_those_of_the_flat_table(wanted: list[str]) -> None:
+    ours, flat = OpNames(), Flat()
+    for name in wanted:
+        assert ours.peek(name) == OpNames.peek(ours, name)
+        assert ours.claim(name) == flat.claim(name)
+
+
+@given(st.lists(NAMES, max_size=30), st.lists(NAMES, max_size=30))
+def test_what_is_rolled_back_can_be_claimed_again(before: list[str], undone: list[str]) -> None:
+    ours = OpNames()
+    for name in before:
+        ours.claim(name)
+    expected = ours.copy()
+    journal = Journal()
+    first = [ours.claim(name, journal=journal) for name in undone]
+    journal.rollback()
+    assert [ours.claim(name) for name in undone] == first == [expected.claim(name) for name in undone]
+
+
+def test_peeking_takes_nothing() -> None:
+    names = OpNames()
+    names.claim("a")
+    assert [names.peek("a"), names.peek("a"), names.claim("a"), names.peek("A")] == ["a_1", "a_1", "a_1", "A_2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "valid"),
+    [
+        ("a", "", True),
+        (".a", "", True),
+        ("9", "", True),
+        ("a.b\\c/d>e-f_g", "", True),
+        ("_a", "", False),
+        ("-a", "", False),
+        ("_a", "s/", True),
+        ("/a", "s/", True),
+        (">a", "s/", True),
+        ("", "", False),
+        ("two words", "s/", False),
+        ("a:0", "", False),
+        ("ä", "s/", False),
+        ("a\n", "", False),
+    ],
+)
+def test_validity(name: str, prefix: str, valid: bool) -> None:
+    if valid:
+        check_name(name, prefix)
+        return
+    with pytest.raises(InvalidNameError, match=r"is not a valid (root )?scope name") as caught:
+        check_name(name, prefix)
+    assert ("root" in str(caught.value)) == (prefix == "")
+    assert caught.value.hint
+
+
+def test_numbering_inside_scopes_that_closed_long_ago_is_forgotten_and_nothing_nearer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(naming, "FORGET_AFTER", 100)
+    names = OpNames()
+
+    def scope(name: str) -> str:
+        prefix = names.open(name, "", None)
+        names.claim("op", prefix)
+        names.leave(prefix)
+        return prefix
+
+    prefixes = [scope("s") for _ in range(1000)]
+    assert prefixes[-1] == "s_999/"  # the root's own numbering is never forgotten
+    assert all(names.peek("op", prefix) == f"{prefix}op_1" for prefix in prefixes[-100:])
+    assert names.peek("op", "s/") == "s/op"
+    assert len(names._directories) <= 102
+
+
+def test_names_beside_variables_are_never_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(naming, "FORGET_AFTER", 10)
+    names = OpNames()
+    prefix = names.open("model", "", None)
+    names.pin(names.claim("w", prefix))
+    names.leave(prefix)
+    for _ in range(100):
+        other = names.open("s", "", None)
+        names.claim("op", other)
+        names.leave(other)
+    assert names.claim("w", "model/") == "model/w_1"
