@@ -18,6 +18,10 @@ from tmplcore.checkpoint.process import Process
 from tmplcore.errors import ExistsError, LockedError, SaveError
 
 
+def listed(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
 def dead_process() -> Process:
     """A process that has just ended."""
     script = "from tmplcore.checkpoint.process import Process; print(Process.current().token)"
@@ -45,7 +49,7 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
         assert temporary.suffix == ".bin"
         assert not path.exists()
     assert path.read_bytes() == b"one"
-    assert os.listdir(path.parent) == ["a.bin"]
+    assert listed(path.parent) == ["a.bin"]
 
 
 def test_a_directory_can_be_put_in_place_too(tmp_path: Path) -> None:
@@ -53,7 +57,7 @@ def test_a_directory_can_be_put_in_place_too(tmp_path: Path) -> None:
         temporary.mkdir()
         (temporary / "data").write_bytes(b"x")
     assert (tmp_path / "d.ckpt" / "data").read_bytes() == b"x"
-    assert os.listdir(tmp_path) == ["d.ckpt"]
+    assert listed(tmp_path) == ["d.ckpt"]
     with pytest.raises(ExistsError), committed(tmp_path / "d.ckpt") as temporary:
         raise AssertionError
 
@@ -72,7 +76,7 @@ def test_what_is_there_is_not_overwritten_unless_asked_for(tmp_path: Path) -> No
         temporary.write_text("new")
         assert reader.read() == "old"
     assert path.read_text() == "new"
-    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+    assert listed(tmp_path) == ["a", "b"]
 
 
 def test_a_dangling_link_is_something_that_is_there(tmp_path: Path) -> None:
@@ -86,7 +90,7 @@ def test_nothing_remains_of_a_failed_block(tmp_path: Path, error: BaseException)
     with pytest.raises(type(error)), committed(tmp_path / "a") as temporary:
         temporary.write_text("half")
         raise error
-    assert os.listdir(tmp_path) == []
+    assert listed(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -106,7 +110,7 @@ def test_an_error_of_the_disk_says_why_and_what_to_do(tmp_path: Path, code: int,
         raise OSError(code, os.strerror(code))
     assert hint in caught.value.hint
     assert ".tmp-" not in str(caught.value)
-    assert os.listdir(tmp_path) == []
+    assert listed(tmp_path) == []
 
 
 def test_a_failing_flush_is_not_a_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +120,7 @@ def test_a_failing_flush_is_not_a_save(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(SaveError), committed(tmp_path / "a") as temporary:
         temporary.write_text("x")
-    assert os.listdir(tmp_path) == []
+    assert listed(tmp_path) == []
 
 
 def test_without_hard_links_files_are_renamed_and_still_never_overwritten(
@@ -161,7 +165,7 @@ def test_only_what_dead_processes_left_is_cleaned(tmp_path: Path, dead: Process)
     os.utime(elsewhere, (old, old))
     os.utime(mine, (old, old))  # we live, so it is not abandoned, however old
     assert clean(tmp_path) == [elsewhere]
-    assert len(os.listdir(tmp_path)) == 6
+    assert len(listed(tmp_path)) == 6
 
 
 def test_a_new_file_cleans_up_what_a_crash_left(tmp_path: Path, dead: Process) -> None:
@@ -208,7 +212,7 @@ def test_trash_and_text(tmp_path: Path) -> None:
     assert [one.kind for one in leftovers(tmp_path)] == ["trash"]
     discard(aside)
     discard(aside)
-    assert os.listdir(tmp_path) == []
+    assert listed(tmp_path) == []
     (tmp_path / "d").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "d")
     discard(tmp_path / "link")
@@ -223,7 +227,7 @@ def test_the_lock_keeps_others_out_and_says_who_has_it(tmp_path: Path) -> None:
         lock.refresh()
     with lock.held():
         pass
-    assert os.listdir(tmp_path) == []
+    assert listed(tmp_path) == []
 
 
 def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path, dead: Process) -> None:
@@ -233,7 +237,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path, dead: Process)
         (tmp_path / f".lock-breaker-01234567-{dead.token}").touch()
         with lock.held():
             pass
-    assert os.listdir(tmp_path) == []
+    assert listed(tmp_path) == []
 
 
 def test_a_lock_that_nobody_can_be_asked_about_is_old_before_it_is_broken(tmp_path: Path) -> None:
@@ -274,7 +278,7 @@ def test_many_threads_and_stale_locks_never_let_two_in(tmp_path: Path, dead: Pro
     assert entered > 20
     with DirectoryLock(tmp_path).held():
         pass
-    assert os.listdir(tmp_path) == []
+    assert listed(tmp_path) == []
 
 
 def test_a_directory_that_cannot_be_locked(tmp_path: Path) -> None:

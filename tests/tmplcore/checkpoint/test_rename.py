@@ -60,8 +60,26 @@ def test_what_each_kind_of_rule_does(rule: str, name: str, new: str | None) -> N
 
 @pytest.mark.parametrize(
     "rule",
-    ["a", "", "=", "=b", "a=", "a/=b", "a=b/", "a=*", "*=*/*", "*/*=*", "?=*", "re:(=x", r"re:a=\1", r"re:(a)=\g<x>", "a=b=c"],
-)  # fmt: skip
+    # fmt: off
+    [
+        "a",
+        "",
+        "=",
+        "=b",
+        "a=",
+        "a/=b",
+        "a=b/",
+        "a=*",
+        "*=*/*",
+        "*/*=*",
+        "?=*",
+        "re:(=x",
+        r"re:a=\1",
+        r"re:(a)=\g<x>",
+        "a=b=c",
+    ],
+    # fmt: on
+)
 def test_what_is_no_rule_is_refused_with_a_hint(rule: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         RenameRules(rule)
@@ -111,7 +129,8 @@ def test_rules_come_from_a_file_and_errors_name_the_line(tmp_path: Path) -> None
         RenameRules.read(path)
     with pytest.raises(ConfigError, match="cannot be read"):
         RenameRules.read(tmp_path / "none")
-    assert list(RenameRules("a=b") + ["c=d"]) == ["a=b", "c=d"]
+    both = RenameRules("a=b") + ["c=d"]
+    assert list(both) == ["a=b", "c=d"]
 
 
 def test_a_pattern_that_backtracks_for_ever_is_stopped() -> None:
