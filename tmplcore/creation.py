@@ -23,6 +23,8 @@ from tmplcore.variable import Variable
 
 __all__ = ["create", "is_trainable", "new_variable", "variable_creator_scope"]
 
+_LISTS: Final = (list, tuple, set)
+
 # The ops beside a variable that TensorFlow makes, so that their names are as taken as there.
 _BESIDE_CALL: Final = MappingProxyType({"initializer": 1, "assign": 1, "read": 1})
 _UNNAMED: Final = "VariableV2"  # an empty name: TensorFlow names the op after its kind
@@ -79,7 +81,7 @@ def _create(
     """Make a variable in the current store; the creator at the end of the line."""
     if initial_value is None:
         raise InvalidArgumentError("initial_value must be specified.", hint="Variable(0.0, name=...)")
-    if not (collections is None or isinstance(collections, list | tuple | set)):
+    if not (collections is None or isinstance(collections, _LISTS)):
         raise InvalidArgumentError(
             "collections argument to Variable constructor must be a list, tuple, or set. "
             f"Got {collections} of type {type(collections)}",
@@ -87,7 +89,8 @@ def _create(
         )
     if not (constraint is None or callable(constraint)):
         raise InvalidArgumentError(f"The `constraint` argument must be a callable, not {constraint!r}")
-    check_modes(name, synchronization, aggregation)
+    if synchronization is not VariableSynchronization.AUTO or aggregation is not VariableAggregation.NONE:
+        check_modes(name, synchronization, aggregation)
     frame = current_frame()
     store = frame.store
     with store.lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -75,12 +75,14 @@ def _off_tape(value: Any) -> Any:
     return value.detach() if hasattr(value, "detach") else value
 
 
-class ArrayExpression(ABC):
+class ArrayExpression:
     """Something with a `value` that stands for it in expressions and library calls.
 
     `==` is identity and hashing works, as TensorFlow 1's variables have it; `<` and its kind are elementwise. There
     is no iteration: `[w * 2 for w in variable]` is nearly always a mistake for `variables`.
     """
+
+    # Abstract, but not by `ABCMeta`: `isinstance` would cost more than the operators around it.
 
     __slots__ = ()
 

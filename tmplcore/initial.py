@@ -60,6 +60,8 @@ def as_constant(value: Any, dtype: DType | None = None) -> Constant:
     Raises:
         InvalidTypeError: It is not an array, or its elements do not fit the dtype.
     """
+    if type(value) is np.ndarray and dtype is not None and value.dtype is dtype.dtype:
+        return Constant(value, dtype, value.shape)
     if isinstance(value, ArrayExpression):
         value = value.numpy().copy()
     if not hasattr(value, "shape") or isinstance(value, np.generic):
@@ -219,7 +221,7 @@ def initial_call(
     if initializer is None:
         initializer = _default_initializer(name, dtype)
     if not shape.is_fully_defined():
-        if not inspect.isclass(initializer) and _needs_nothing(initializer):
+        if not isinstance(initializer, type) and _needs_nothing(initializer):
             return InitialCall(initializer, None, None, {})
         raise InitializerError(
             "The initializer passed is not valid. It should be a callable with no arguments and the shape should not "
@@ -227,7 +229,7 @@ def initial_call(
             f"(variable {name}, shape {shape})",
             hint=f"give all dimensions: get_variable({name.rpartition('/')[2]!r}, shape=[...])",
         )
-    if inspect.isclass(initializer):
+    if isinstance(initializer, type):
         initializer = initializer()
     keywords: dict[str, Any] = {"dtype": dtype}
     if partition_info is not None and _takes(initializer, "partition_info"):

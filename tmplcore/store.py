@@ -71,6 +71,7 @@ class VariableStore:
                 hint='VariableStore(backend="numpy")',
             )
         self._backend = backend
+        self._loaded: Backend | None = None
         self.seed = seed
         self.custom_getter = custom_getter
         self.find_or_create = find_or_create
@@ -85,11 +86,14 @@ class VariableStore:
     @property
     def backend(self) -> Backend:
         """Where values live; loaded when it is first asked for."""
-        if not isinstance(self._backend, Backend):
+        backend = self._loaded
+        if backend is None:
             with self.lock:
-                if not isinstance(self._backend, Backend):
-                    self._backend = _load_backend(self._backend or "numpy")
-        return self._backend
+                if self._loaded is None:
+                    given = self._backend
+                    self._loaded = given if isinstance(given, Backend) else _load_backend(given or "numpy")
+                backend = self._loaded
+        return backend
 
     @property
     def variables(self) -> list[Variable]:

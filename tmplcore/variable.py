@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABCMeta
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Variable"]
 
 
-class _Constructor(ABCMeta):
+class _Constructor(type):
     """Lets `Variable(1.0, name="v")` go through the variable creators in force, as in TensorFlow."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:

@@ -152,7 +152,7 @@ class HDF5Backend(Backend):
         self._must_be_open()
         array = to_numpy(value, spec.dtype)
         if array.shape == cell.stored.shape:
-            cell.region.set((), array) if not array.shape else cell.region.set(..., array)
+            cell.region.set(..., array)
             return
         if spec.shape is not None:
             raise BackendError(f"{spec.name}: a value of shape {array.shape} was assigned to shape {spec.shape}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import threading
 import weakref
 from collections import defaultdict
 from contextlib import suppress
@@ -54,6 +55,7 @@ class WorkingFile:
 
     def __init__(self, path: Path, existing: Literal["attach", "overwrite", "error"]) -> None:
         self.path = path
+        self._mutex = threading.RLock()  # no code of others runs while it is held
         self.stored: dict[str, Stored] = {}
         self._groups: dict[str, Group] = {}
         self._free: dict[int, list[int]] = defaultdict(list)
@@ -136,7 +138,9 @@ class WorkingFile:
 
     def flush(self) -> None:
         """Bring everything to the disk: msync, then fsync."""
-        for view in self._maps.values():
+        with self._mutex:
+            maps = list(self._maps.values())
+        for view in maps:
             view.flush()
         os.fsync(self._descriptor)
 
@@ -218,17 +222,19 @@ class WorkingFile:
 
     # variables
 
-    def reserve(self, path_of: str, shape: tuple[int, ...], code: str, trainable: bool) -> Stored:
+    def reserve(self, name: str, shape: tuple[int, ...], code: str, trainable: bool) -> Stored:
         """Take room for a variable that is not in the structure yet."""
-        new = Stored(path_of, shape, code, trainable, 0)
-        if new.nbytes:
-            new.offset = self._take_data(new.nbytes)
+        new = Stored(name, shape, code, trainable, 0)
+        with self._mutex:
+            if new.nbytes:
+                new.offset = self._take_data(new.nbytes)
         return new
 
     def discard(self, stored: Stored) -> None:
         """Give back the room of a variable that is not, or no longer, in the structure."""
-        if stored.nbytes and not stored.mapped:
-            self._free_data[stored.nbytes + _ALIGN - 1 & -_ALIGN].append(stored.offset)
+        with self._mutex:
+            if stored.nbytes and not stored.mapped:
+                self._free_data[stored.nbytes + _ALIGN - 1 & -_ALIGN].append(stored.offset)
 
     def publish(self, name: str, stored: Stored) -> None:
         """Make a variable, whose data is written, part of the file; an older one of that name is replaced."""
@@ -238,11 +244,12 @@ class WorkingFile:
             text_attribute("dtype", stored.code),
         )
         image = dataset_header(stored.shape, kind.message, stored.offset, stored.nbytes, attributes)
-        stored.header = self.take(len(image))
-        self.write(stored.header, image)
-        stored.path = f"{name}/{VALUE}" if name in self._groups else name
-        self._link(stored.path, stored.header)
-        self.stored[name] = stored
+        with self._mutex:
+            stored.header = self.take(len(image))
+            self.write(stored.header, image)
+            stored.path = f"{name}/{VALUE}" if name in self._groups else name
+            self._link(stored.path, stored.header)
+            self.stored[name] = stored
 
     def check(self, name: str) -> None:
         """Refuse a name that has no path in an HDF5 file.
@@ -254,18 +261,21 @@ class WorkingFile:
 
     def withdraw(self, name: str) -> Stored:
         """Take a variable out of the file, with the groups that it leaves empty."""
-        stored = self.stored.pop(name)
-        path = stored.path
-        while True:
-            scope, _, last = path.rpartition("/")
-            group = self._groups[scope]
-            if len(group.links) > 1 or not scope:
-                group.remove(last.encode())
-                break
-            # The only one left in its group: the group goes too, by one change further up.
-            del self._groups[scope]
-            path = scope
-        return stored
+        with self._mutex:
+            stored = self.stored[name]
+            path = stored.path
+            emptied = []
+            while True:
+                scope, _, last = path.rpartition("/")
+                if len(self._groups[scope].links) > 1 or not scope:
+                    self._groups[scope].remove(last.encode())
+                    break
+                # The only one left in its group: the group goes too, by one change further up.
+                emptied.append(scope)
+                path = scope
+            for scope in emptied:
+                del self._groups[scope]
+            return self.stored.pop(name)
 
     def _link(self, path: str, header: int) -> None:
         """Make an object reachable, by one change in the nearest group that exists."""
@@ -311,7 +321,14 @@ class WorkingFile:
         if not stored.nbytes:
             return np.empty(stored.shape, stored.dtype)
         if self.closed:
-            raise BackendError(f"{self.path} is closed", hint="read values before store.close()")
+            raise BackendError(f"{self.path} is closed", hint="read values before the backend is closed")
+        with self._mutex:
+            start, window = self._window(stored)
+        raw = window[stored.offset - start : stored.offset - start + stored.nbytes]
+        return raw.view(stored.dtype).reshape(stored.shape)
+
+    def _window(self, stored: Stored) -> tuple[int, np.ndarray]:
+        """Return a map that the variable lies in, and where that begins."""
         start = stored.offset // _WINDOW * _WINDOW
         stop = stored.offset + stored.nbytes
         if stop <= start + _WINDOW:
@@ -320,11 +337,9 @@ class WorkingFile:
                 length = min(start + _WINDOW, self._end) - start
                 window = self._map(start, length)
                 self._windows[start] = (length, window)
-        else:
-            start = stored.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
-            window = self._map(start, stop - start)
-        raw = window[stored.offset - start : stop - start]
-        return raw.view(stored.dtype).reshape(stored.shape)
+            return start, window
+        start = stored.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+        return start, self._map(start, stop - start)
 
     def _map(self, start: int, length: int) -> np.ndarray:
         view = mmap.mmap(self._descriptor, length, offset=start)

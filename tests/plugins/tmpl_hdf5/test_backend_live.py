@@ -272,6 +272,30 @@ def test_threads_may_race_to_make_it(path):
     made[0].close()
 
 
+def test_threads_may_make_variables_at_once(path):
+    backend = HDF5Backend(path)
+
+    def work(first):
+        for number in range(first, first + 60):
+            of = spec(f"scope_{number % 7}/v{number}", (5,))
+            cell = backend.create(of, Given(np.full(5, number)))
+            assert (cell.value == number).all()
+            if number % 4 == 0:
+                backend.delete(of, cell)
+
+    threads = [threading.Thread(target=work, args=(60 * number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    backend.close()
+    with h5py.File(path) as file:
+        expected = {number for number in range(360) if number % 4}
+        assert sum(len(group) for group in file.values()) == len(expected)
+        for number in expected:
+            assert (file[f"scope_{number % 7}/v{number}"][()] == number).all()
+
+
 def test_after_close(path):
     backend = HDF5Backend(path)
     of = spec("v", (2,))
