@@ -60,7 +60,6 @@ def test_what_each_kind_of_rule_does(rule: str, name: str, new: str | None) -> N
 
 @pytest.mark.parametrize(
     "rule",
-    # fmt: off
     [
         "a",
         "",
@@ -78,7 +77,6 @@ def test_what_each_kind_of_rule_does(rule: str, name: str, new: str | None) -> N
         r"re:(a)=\g<x>",
         "a=b=c",
     ],
-    # fmt: on
 )
 def test_what_is_no_rule_is_refused_with_a_hint(rule: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
@@ -129,7 +127,7 @@ def test_rules_come_from_a_file_and_errors_name_the_line(tmp_path: Path) -> None
         RenameRules.read(path)
     with pytest.raises(ConfigError, match="cannot be read"):
         RenameRules.read(tmp_path / "none")
-    both = RenameRules("a=b") + ["c=d"]
+    both = RenameRules("a=b") + RenameRules("c=d")
     assert list(both) == ["a=b", "c=d"]
 
 
