@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import mmap
 import os
@@ -22,6 +21,7 @@ from tmpl_hdf5.native.blocks import read_exactly, read_into
 from tmpl_hdf5.native.check import check_meta, check_padding, check_rows
 from tmpl_hdf5.native.dtypes import StoredType
 from tmpl_hdf5.native.index import HEADER_SIZE, Header, Index
+from tmpl_hdf5.native.metadata import decode_meta
 from tmpl_hdf5.native.packing import unpack
 from tmpl_hdf5.native.plan import LARGE
 from tmpl_hdf5.native.scatter import fill, views
@@ -429,18 +429,3 @@ def index_place(head: bytes) -> tuple[int, int]:
     if header[:1] != b"\1" or (version, kind) != (3, 1) or at >= 1 << 62 or size >= 1 << 62 or size < HEADER_SIZE:
         raise UnreadableError("its first object is not an index")
     return at, size
-
-
-def decode_meta(text: bytes) -> Metadata:
-    """Decode the JSON metadata of a file.
-
-    Raises:
-        DamagedError: It is not what the format says.
-    """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DamagedError(f"the metadata is not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise DamagedError("the metadata is not a JSON object")
-    return Metadata.from_json(content, str(content.get("format_version")))
