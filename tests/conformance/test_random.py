@@ -41,7 +41,7 @@ def test_programs_run_to_their_end(ours):
 
     from tests.conformance.generator.strategy import programs
 
-    @settings(max_examples=5000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(programs())
     def run(program):
         for _, shown in on_ours(ours.tf, program):
