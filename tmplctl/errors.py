@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typer import TyperException
 
 from tmplcore import errors
 
-__all__ = ["ExitCode", "Failure", "UsageError", "failure_of"]
+if TYPE_CHECKING:
+    from tmplctl.output import Output
+
+__all__ = ["ExitCode", "Failure", "UsageError", "debugging", "failure_of", "raise_on_termination", "uninterrupted"]
 
 
 class ExitCode(IntEnum):
@@ -125,6 +131,30 @@ def _usage(error: TyperException) -> Failure:
 def debugging() -> bool:
     """Tell whether tracebacks are wanted (`TMPL_DEBUG=1`)."""
     return os.environ.get("TMPL_DEBUG", "").lower() not in {"", "0", "false", "no"}
+
+
+@contextmanager
+def uninterrupted(output: Output) -> Iterator[None]:
+    """Put Ctrl-C off until the end of a block that must not stop halfway; the second one stops it all the same."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = False
+
+    def later(number: int, frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        output.warning("finishing what is under way; Ctrl-C once more stops at once and leaves it half done")
+
+    before = signal.signal(signal.SIGINT, later)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def raise_on_termination() -> None:

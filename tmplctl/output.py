@@ -155,8 +155,8 @@ class Output:
         self, stdout: TextIO | None = None, stderr: TextIO | None = None, environ: Mapping[str, str] | None = None
     ) -> None:
         self.mode = Mode.HUMAN
-        self.stdout = sys.stdout if stdout is None else stdout
-        self.stderr = sys.stderr if stderr is None else stderr
+        self.stdout: TextIO = stdout or sys.stdout or _nowhere()  # Python has none where the shell closed it
+        self.stderr: TextIO = stderr or sys.stderr or _nowhere()
         self._environ = os.environ if environ is None else environ
 
     def emit(self, report: Report) -> None:
@@ -180,15 +180,15 @@ class Output:
                 "exit_code": int(failure.exit_code),
             }
             self._json("error/1", {"error": fields})
-        self._tell("error", "1;31", failure.message)
+        self._tell("error", "1;31", _one_line(failure.message))
         if failure.hint:
-            self._tell("hint", "36", failure.hint)
+            self._tell("hint", "36", _one_line(failure.hint))
 
     def warning(self, message: str, hint: str = "") -> None:
         """Say what may be wrong, on stderr."""
-        self._tell("warning", "1;33", message)
+        self._tell("warning", "1;33", _one_line(message))
         if hint:
-            self._tell("hint", "36", hint)
+            self._tell("hint", "36", _one_line(hint))
 
     def note(self, message: str) -> None:
         """Say on stderr what people may want to know; machines do not get it."""
@@ -249,6 +249,15 @@ class Output:
             except (OSError, ValueError):
                 return 80
         return 10_000  # a pipe or a file has no edge: nothing is wrapped or cut
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123  # open for as long as the process
+
+
+def _one_line(text: str) -> str:
+    """Join the lines of a message: errors can be counted, and names with line breaks cannot pretend to be one."""
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _encodable(text: str, stream: TextIO) -> str:

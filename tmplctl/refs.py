@@ -43,7 +43,7 @@ def resolve(session: Session, text: str) -> Path:
     if path.is_dir() and not _some_format_reads(session, path):
         steps = sorted(item.name for item in path.iterdir() if item.name.startswith("step-"))
         raise UnreadableError(
-            f"{text} is a directory, not a checkpoint",
+            f"{path} is a directory, not a checkpoint",
             hint=f"name one in it: {path / steps[-1]}; or: --directory {text} latest" if steps else "name a file",
         )
     return path
@@ -58,11 +58,23 @@ def _some_format_reads(session: Session, path: Path) -> bool:
 
 
 def find_step(session: Session, text: str) -> CheckpointInfo:
-    """Return the checkpoint of the configured directory that a reference means: never a path.
+    """Return the checkpoint of the configured directory that a reference means; a path must be that of one of them.
 
     Raises:
         CheckpointNotFoundError: There is none.
+        UsageError: The path is that of something else.
     """
+    if is_path(text):
+        path = Path(text)
+        if not os.path.lexists(path):
+            raise CheckpointNotFoundError(f"there is no checkpoint {text!r}", hint="tmplctl list")
+        for info in session.manager.list():
+            if info.state != "temporary" and os.path.lexists(info.path) and info.path.samefile(path):
+                return info
+        raise UsageError(
+            f"{text} is no checkpoint of {session.relative(session.config.directory)}",
+            hint="--directory names another directory; what is in none is not touched",
+        )
     if text[:1] == "-" or not text.isprintable():
         raise CheckpointNotFoundError(f"there is no checkpoint {text!r}", hint=f"a file of that name: ./{text}")
     return session.manager.resolve(text)

@@ -57,6 +57,14 @@ class ScopeModule(nn.Module):
             if isinstance(node, ScopeModule):
                 yield from node.held()
 
+    def extra_repr(self) -> str:
+        """Return the variables of this scope, for `repr`."""
+        lines = [
+            f"({leaf}): {list(variable.value.shape)} {variable.dtype.name}"
+            for leaf, variable in self._variables.items()
+        ]
+        return "\n".join(lines)
+
     def _adopt(self) -> None:
         for variable, tensors, leaf in self.held():
             variable._cell.value = tensors[leaf]
@@ -97,6 +105,11 @@ class TemplateModule(ScopeModule):
         # Dynamo puts one call of it into its graph and leaves what is inside, scopes and all, to the compiler behind,
         # which runs it as it is on the graph's inputs: it never sees a ContextVar.
         self._traced = torch._dynamo.nonstrict_trace(self._run)
+        self._eager = torch._dynamo.disable(self._run)
+        self._first = torch._dynamo.disable(
+            self._call_first, reason="the template was not called yet: call module.build(example) before compiling"
+        )
+        self._built = False
         self.refresh()
 
     @property
@@ -123,6 +136,7 @@ class TemplateModule(ScopeModule):
             if variable not in held:
                 self._hold(variable)
         self._flat = list(self.held())
+        self._built = self._built or bool(self._flat)
 
     def _hold(self, variable: Variable) -> None:
         if not isinstance(variable._cell, TorchCell):
@@ -150,9 +164,8 @@ class TemplateModule(ScopeModule):
         Returns:
             This module.
         """
-        with torch.no_grad(), self.store.as_default():
-            self.template(*args, **kwargs)
-        self.refresh()
+        with torch.no_grad():
+            self._call_first(args, kwargs)
         return self
 
     def materialize(self, device: str | torch.device = "cpu") -> TemplateModule:
@@ -170,18 +183,17 @@ class TemplateModule(ScopeModule):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the template in its store."""
-        if not self._flat:
+        if not self._built:
             return self._first(args, kwargs)
         tensors = [tensors[leaf] for _, tensors, leaf in self._flat]
         if torch.compiler.is_dynamo_compiling():
             return self._traced(tensors, args, kwargs)
-        return self._run(tensors, args, kwargs)
+        return self._eager(tensors, args, kwargs)
 
-    def _first(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if torch.compiler.is_dynamo_compiling():
-            raise RuntimeError("the template has no variables yet: call module.build(example) before compiling")
+    def _call_first(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with self.store.as_default():
             result = self.template(*args, **kwargs)
+        self._built = True
         self.refresh()
         return result
 
@@ -195,6 +207,18 @@ class TemplateModule(ScopeModule):
         store = self.store.with_cells(others) if others else self.store
         with store.as_default():
             return self.template(*args, **kwargs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TemplateModule:
+        """Return a module of the same template with variables of its own, in a store of its own."""
+        cells = {variable: TorchCell(_copied(tensors[leaf])) for variable, tensors, leaf in self._flat}
+        other = memo[id(self)] = TemplateModule(self.template, self.store.with_cells(cells))
+        other.train(self.training)
+        return other
+
+
+def _copied(tensor: torch.Tensor) -> torch.Tensor:
+    copy = tensor.detach().clone()
+    return nn.Parameter(copy, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else copy
 
 
 def as_module(template: Template, *, store: VariableStore | None = None) -> TemplateModule:

@@ -76,8 +76,9 @@ def fails(schemas):
         schemas.validate(machine.json)
         error = machine.json["error"]
         assert error["exit_code"] == code
-        assert errors[0] == f"error: {error['message']}".splitlines()[0]
-        assert not error["hint"] or f"hint: {error['hint'].splitlines()[0]}" in lines
+        assert errors[0].startswith(f"error: {error['message']}".splitlines()[0])
+        assert len(lines) <= 2 + sum(line.startswith("warning: ") for line in lines), human.err
+        assert bool(error["hint"]) == any(line.startswith("hint: ") for line in lines)
         return human
 
     return run_failing

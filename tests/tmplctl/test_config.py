@@ -90,7 +90,7 @@ def test_plugins(modes, fails):
     names = [plugin["name"] for plugin in found.json.json["plugins"]]
     assert {"numpy", "hdf5", "shapes"} <= set(names)
     assert found.quiet.out.split() == names
-    assert found.human.out.splitlines()[0].split() == ["PLUGIN", "KIND", "NAME", "STATE", "FROM", "WHAT", "IT", "IS"]
+    assert found.human.out.splitlines()[0].split() == ["PLUGIN", "KIND", "NAME", "STATE", "WHAT", "IT", "IS"]
     assert "did you mean numpy?" in fails(12, "plugins", "nunpy").err
 
 

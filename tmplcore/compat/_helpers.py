@@ -11,6 +11,9 @@ from typing import Any, Final
 from tmplcore.collections import GraphKeys
 from tmplcore.compat._tensor import take_name
 from tmplcore.errors import InvalidArgumentError
+from tmplcore.expression import ArrayExpression
+from tmplcore.name_scoping import name_scope
+from tmplcore.shapes import Dimension
 from tmplcore.store import get_default_store
 from tmplcore.tensor import Operation
 from tmplcore.variable import Variable
@@ -24,10 +27,13 @@ __all__ = [
     "assign_sub",
     "control_dependencies",
     "device",
+    "dimension_value",
     "disable_control_flow_v2",
     "disable_eager_execution",
     "disable_resource_variables",
+    "disable_tensor_equality",
     "disable_v2_behavior",
+    "disable_v2_tensorshape",
     "enable_resource_variables",
     "executing_eagerly",
     "get_collection",
@@ -35,12 +41,14 @@ __all__ = [
     "global_variables",
     "global_variables_initializer",
     "group",
+    "is_tensor",
     "local_variables",
     "local_variables_initializer",
     "logging",
     "model_variables",
     "moving_average_variables",
     "no_op",
+    "op_scope",
     "set_random_seed",
     "trainable_variables",
     "variables_initializer",
@@ -182,6 +190,29 @@ def enable_resource_variables() -> None:
 
 def disable_control_flow_v2() -> None:
     """Do nothing: control flow is Python's."""
+
+
+def disable_tensor_equality() -> None:
+    """Do nothing: `==` on a variable is identity, as in version 1."""
+
+
+def disable_v2_tensorshape() -> None:
+    """Do nothing: shapes are version 1's, made of `Dimension`s that are ints too."""
+
+
+def dimension_value(dimension: Any) -> int | None:
+    """Return the length of an axis as a plain int; None where it is not known."""
+    return dimension.value if isinstance(dimension, Dimension) else dimension
+
+
+def is_tensor(x: Any) -> bool:
+    """Tell whether something is a tensor of this module or a variable."""
+    return isinstance(x, ArrayExpression)
+
+
+def op_scope(values: Any, name: str | None, default_name: str | None = None) -> name_scope:
+    """Open a name scope; the old spelling of `name_scope`, with `values` in front."""
+    return name_scope(name, default_name, values)
 
 
 def executing_eagerly() -> bool:

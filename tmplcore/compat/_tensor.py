@@ -161,12 +161,12 @@ def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
     return _made(np.full(_dims(dims), array, of.dtype), of, name or "Fill")
 
 
-def _drawn(initializer: Any, shape: Any, dtype: Any, name: str) -> Tensor:
+def _drawn(initializer: Any, shape: Any, dtype: Any, name: str, last: str = "") -> Tensor:
     of = as_dtype(dtype).base_dtype
     store = get_default_store()
     taken = take_name(name)
     with drawing(store.seed, taken):
-        return Tensor(initializer(as_shape(shape).as_list(), dtype=of), of, taken, store)
+        return Tensor(initializer(as_shape(shape).as_list(), dtype=of), of, taken + last, store)
 
 
 def random_normal(
@@ -211,4 +211,7 @@ def random_uniform(
         if of.is_integer:
             raise InvalidArgumentError(f"Must specify maxval for integer dtype {of!r}", hint="maxval=10")
         maxval = 1
-    return _drawn(RandomUniform(minval, maxval, seed), shape, of, name or "random_uniform")
+    last = ""  # TensorFlow leaves out the ops that the plain limits 0 and 1 do not need
+    if not of.is_integer and minval == 0 and isinstance(minval, int):
+        last = "/RandomUniform" if maxval == 1 and isinstance(maxval, int) else "/Mul"
+    return _drawn(RandomUniform(minval, maxval, seed), shape, of, name or "random_uniform", last)

@@ -30,16 +30,9 @@ def plugin_problems(
 ) -> tuple[dict[str, Any], list[Problem]]:
     """Check a plugin's options; return them complete with defaults, and what is wrong."""
     model = descriptor.load_options()
-
-    def where(path: Path_) -> str:
-        for end in range(len(path), 0, -1):
-            if (origin := config.origins.get(dotted(path[:end]))) is not None:
-                return origin
-        return config.origins.get(dotted(prefix[:1]), str(config.file or ""))
-
     if model is None:
         problems = [
-            Problem(dotted((*prefix, key)), f"{descriptor.name} has no options", where((*prefix, key)))
+            Problem(dotted((*prefix, key)), f"{descriptor.name} has no options", config.where((*prefix, key)))
             for key in options
         ]
         return {}, problems
@@ -47,7 +40,7 @@ def plugin_problems(
     try:
         value = model.model_validate(dict(options))
     except ValidationError as error:
-        return {}, problems_of(error, model, dict(options), where, prefix)
+        return {}, problems_of(error, model, dict(options), config.where, prefix)
     checked = {name: getattr(value, name) for name in model.model_fields}
     for name, option in checked.items():
         if isinstance(option, Path):
@@ -84,8 +77,7 @@ def all_plugin_problems(config: Config, registry: PluginRegistry) -> list[Proble
             if prefix:
                 found += plugin_problems(config, descriptor, options, prefix)[1]
         except PluginError as error:
-            origin = config.origins.get(dotted(key)) or config.origins.get(dotted(key[:1])) or ""
-            found.append(Problem(dotted(key), str(error), origin, error.hint))
+            found.append(Problem(dotted(key), str(error), config.where(key), error.hint))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["Config"]
 
 
+def _nowhere(path: tuple[str | int, ...]) -> str:
+    return ""
+
+
 @final
 @dataclass(frozen=True)
 class Config:
@@ -26,6 +30,7 @@ class Config:
         file: The file that was read; None if there is none.
         root: What relative paths are relative to: the file's directory, or the current one without a file.
         origins: Where each key that is not at its default came from: `{"seed": "TMPL_SEED"}`.
+        where: Tells where a key path, or what holds it, was said: `tmpl.toml:7`.
 
     Example:
         >>> Config(Settings(seed=3)).settings.seed
@@ -36,6 +41,7 @@ class Config:
     file: Path | None = None
     root: Path = field(default_factory=Path.cwd)
     origins: Mapping[str, str] = field(default_factory=dict)
+    where: Callable[[tuple[str | int, ...]], str] = field(default=_nowhere, compare=False, repr=False)
 
     @property
     def directory(self) -> Path:

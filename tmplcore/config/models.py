@@ -49,7 +49,7 @@ class GetterSettings(_Table):
     name: str
     """The getter's name, as `tmplctl plugins` shows it."""
     pattern: Strings = ["*"]
-    """Globs of full variable names that go through it (`*` also matches `/`)."""
+    """Which variables go through it, by full names: globs (`*` also matches `/`), `scope/`, `re:…`."""
     options: dict[str, Any] = {}
     """The getter's own options."""
 
@@ -66,7 +66,7 @@ class KeepSettings(_Table):
     within: float | str | None = None
     """Those younger than this: `7d`, `36h`, `90m`, `30s`, or seconds."""
     tagged: Strings = []
-    """Globs of the tags that protect a checkpoint; any tag does if empty."""
+    """Patterns of the tags that protect a checkpoint; any tag does if empty."""
 
     @field_validator("best")
     @classmethod
@@ -104,9 +104,9 @@ class RestoreSettings(_Table):
     rename_file: Path | None = None
     """A file with more such rules, one a line; relative to this file."""
     include: Strings = []
-    """Globs of the variables to restore; all if empty."""
+    """Patterns of the variables to restore: globs, `scope/`, `re:…`; all if empty."""
     exclude: Strings = []
-    """Globs of the variables to leave alone."""
+    """Patterns of the variables to leave alone."""
     missing: Literal["error", "warn", "init", "skip"] = "error"
     """What to do about a variable that the checkpoint lacks."""
     unexpected: Literal["error", "warn", "skip"] = "error"

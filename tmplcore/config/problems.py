@@ -109,7 +109,9 @@ def problems_of(
     """Turn pydantic's errors into problems; `where` tells the origin of a key path."""
     problems: list[Problem] = []
     seen: set[tuple[str | int, ...]] = set()
-    for item in error.errors(include_url=False, include_context=False):
+    found = error.errors(include_url=False, include_context=False)
+    # A key that is missing is often one that is misspelt, so that comes first.
+    for item in sorted(found, key=lambda item: item["type"] == "missing"):
         path = _key_path(model, item["loc"], data)
         if path in seen:  # one wrong value fails in each branch of a union
             continue

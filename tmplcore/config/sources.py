@@ -97,7 +97,7 @@ def load(
     except ValidationError as error:
         raise config_error(problems_of(error, Settings, merged, where)) from error
     root = path.parent if path is not None else (Path.cwd() if start is None else Path(start).absolute())
-    return Config(settings, path, root, {dotted(keys): origin for keys, origin in origins.items()})
+    return Config(settings, path, root, {dotted(keys): origin for keys, origin in origins.items()}, where)
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -100,21 +100,23 @@ class Plugins(Report):
 
     def show(self, screen: Screen) -> None:
         """Show a row for each thing that is offered, then what is wrong."""
+        origins = {f"{plugin.distribution} {plugin.version}".strip() or plugin.module for plugin in self._plugins}
+        several = len(origins) > 1  # a column that says the same in every row only takes room
         rows: list[list[str | Cell]] = []
         for plugin in self._plugins:
-            origin = f"{plugin.distribution} {plugin.version}".strip() or plugin.module
-            first: list[str | Cell] = [plugin.name, origin]
+            origin = [f"{plugin.distribution} {plugin.version}".strip() or plugin.module] if several else []
+            name = plugin.name
             for offer in plugin.offers:
                 state = Cell("not installed", "yellow") if offer.missing() else Cell("ok", "green")
-                rows.append([first[0], offer.kind, offer.name, state, first[1], offer.summary])
-                first = ["", ""]
+                rows.append([name, offer.kind, offer.name, state, *origin, offer.summary])
+                name, origin = "", [""] * len(origin)
             if not plugin.offers:
                 bad = plugin.state in ("failed", "conflict")
                 label = "ok" if plugin.state == "loaded" else plugin.state
-                rows.append([plugin.name, "", "", Cell(label, "red" if bad else "dim"), origin, ""])
-        screen.table(
-            ["PLUGIN", "KIND", "NAME", "STATE", Column("FROM", fold=True), Column("WHAT IT IS", fold=True)], rows
-        )
+                rows.append([name, "", "", Cell(label, "red" if bad else "dim"), *origin, ""])
+        columns: list[str | Column] = ["PLUGIN", "KIND", "NAME", "STATE"]
+        columns += [Column("FROM", fold=True)] * several
+        screen.table([*columns, Column("WHAT IT IS", fold=True)], rows)
         for plugin in self._plugins:
             for problem in plugin.problems:
                 screen.line(f"{plugin.name}: {problem}", "yellow" if plugin.state == "loaded" else "red")
@@ -122,4 +124,5 @@ class Plugins(Report):
             for command in dict.fromkeys(offer.install_command for offer in plugin.offers if offer.missing()):
                 screen.line(f"{plugin.name}: {command}", "dim")
         screen.line()
-        screen.line(count(len(self._plugins), "plugin"))
+        source = "" if several else f" of {', '.join(origins)}"
+        screen.line(count(len(self._plugins), "plugin") + source)

@@ -11,7 +11,7 @@ import typer
 
 from tmplctl import text
 from tmplctl.completion import complete_refs
-from tmplctl.errors import UsageError
+from tmplctl.errors import UsageError, uninterrupted
 from tmplctl.matching import (
     Cast,
     Exclude,
@@ -113,8 +113,10 @@ def _into_storage(
     found = _plan(session, reader, program, how)
     if found.ok and not dry_run:
         with build(session, program) as built, Bar(session.output, "restoring", found.nbytes) as bar:
-            found = restore(reader, built.value, progress=bar.advance, **how)
-            built.store.backend.flush()
+            # All hashes are checked before the first live value is overwritten, and from then on it is all or all.
+            with uninterrupted(session.output):
+                found = restore(reader, built.value, staged=True, progress=bar.advance, **how)
+                built.store.backend.flush()
     return Restored(found, path, f"the {backend} storage of {program}", dry_run=dry_run)
 
 

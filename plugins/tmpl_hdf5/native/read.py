@@ -439,13 +439,8 @@ def decode_meta(text: bytes) -> Metadata:
     """
     try:
         content = json.loads(text)
-        return Metadata(
-            step=content.get("step"),
-            time=content.get("time"),
-            metrics=dict(content.get("metrics") or {}),
-            user=dict(content.get("user") or {}),
-            provenance=dict(content.get("provenance") or {}),
-            format_version=str(content.get("format_version")),
-        )
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedError(f"the metadata cannot be read: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"the metadata is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise DamagedError("the metadata is not a JSON object")
+    return Metadata.from_json(content, str(content.get("format_version")))

@@ -162,7 +162,7 @@ def _layout(
     names: list[str], values: list[Any], meta_size: int, options: WriteOptions
 ) -> tuple[_Layout, dict[int, Text]]:
     """Return the layout for these values, an earlier one if it still fits, and the text among them, encoded."""
-    aliases = _aliases(values)
+    aliases = _aliases(names, values)
     try:
         layout = None if options.compression else _layouts.find(names, values, aliases, meta_size)
         if layout is not None:
@@ -247,19 +247,35 @@ def _packings(subject: _Subject, kinds: list[Kind], types: np.ndarray, options: 
     return packings
 
 
-def _aliases(values: list[Any]) -> dict[int, int]:
-    """Return the rows whose value is the very object of an earlier row, and that row."""
+def _aliases(names: list[str], values: list[Any]) -> dict[int, int]:
+    """Return the rows whose value is the very object of an earlier row, or says so itself, and that row."""
     identities = np.fromiter(map(id, values), np.int64, len(values))
     ordered = np.sort(identities)
-    if not (ordered[1:] == ordered[:-1]).any():
-        return {}
-    firsts: dict[int, int] = {}
-    aliases = {}
-    for row, identity in enumerate(identities.tolist()):
-        first = firsts.setdefault(identity, row)
-        if first != row:
-            aliases[row] = first
+    aliases: dict[int, int] = {}
+    if (ordered[1:] == ordered[:-1]).any():
+        firsts: dict[int, int] = {}
+        for row, identity in enumerate(identities.tolist()):
+            first = firsts.setdefault(identity, row)
+            if first != row:
+                aliases[row] = first
+    if any(issubclass(kind, LazyVariable) for kind in set(map(type, values))):
+        rows = dict(zip(names, range(len(names)), strict=True))
+        for row, value in enumerate(values):
+            if isinstance(value, LazyVariable) and value.alias_of in rows and row not in aliases:
+                first, second = sorted((rows[value.alias_of], row))
+                first = aliases.get(first, first)
+                if first != second and second not in aliases and _is_second_name(value, values[rows[value.alias_of]]):
+                    aliases[second] = first
     return aliases
+
+
+def _is_second_name(value: LazyVariable, other: Any) -> bool:
+    """Tell whether a lazy variable is a second name of another: after renaming, `alias_of` may name something else."""
+    return (
+        isinstance(other, LazyVariable)
+        and other.name == value.alias_of
+        and (other.shape, other.dtype, other.digest) == (value.shape, value.dtype, value.digest)
+    )
 
 
 def _fill(

@@ -305,6 +305,21 @@ def random_initial_values(tf, t):
     t("ints", tf.Variable(tf.random_uniform([2], 0, 10, tf.int32), name="d"))
 
 
+@program("8")
+def names_of_random_numbers(tf, t):
+    t("unit", [tf.random_uniform([2]).name for _ in range(2)])
+    t("to two", tf.random_uniform([2], 0, 2.0).name)
+    t("floats", tf.random_uniform([2], 0.0, 1.0).name)
+    t("around zero", tf.random_uniform([2], -1, 1).name)
+    t("integers", tf.random_uniform([2], 0, 10, tf.int32).name)
+    t("named", tf.random_uniform([2], name="n").name)
+    t("normal", [tf.random_normal([2]).name for _ in range(2)])
+    t("truncated", tf.truncated_normal([2], stddev=0.1).name)
+    t("like", [tf.zeros_like(tf.constant(1.0)).name, tf.ones_like(tf.constant(1.0)).name])
+    with t.fails("integers without a limit"):
+        tf.random_uniform([2], dtype=tf.int32)
+
+
 @program("8", "7")
 def loading_by_initialized_value(tf, t):
     v = tf.get_variable("v", initializer=3.0)

@@ -247,6 +247,35 @@ def helpers_that_take_names(tf, t):
 
 
 @program("surface")
+def more_old_spellings(tf, t):
+    with tf.op_scope([], "n") as scope:
+        t("op_scope", scope)
+    with tf.op_scope([], None, "d") as scope:
+        t("default", scope)
+    t("dimension value", [tf.dimension_value(tf.Dimension(3)), tf.dimension_value(4), tf.dimension_value(None)])
+    t("is tensor", [tf.is_tensor(tf.constant(1.0)), tf.is_tensor(tf.get_variable("v", [])), tf.is_tensor(3)])
+    t("normal", tf.random.normal([2]).name)
+    t("uniform", tf.random.uniform([2]).name)
+    t("truncated", tf.random.truncated_normal([2]).name)
+    with t.fails("missing checkpoint"):
+        tf.train.load_checkpoint("no/such/checkpoint")
+    try:
+        tf.train.load_checkpoint("no/such/checkpoint")
+    except tf.errors.NotFoundError:
+        t("caught as", "not found")
+
+
+@program("surface")
+def ops_that_initialize(tf, t):
+    tf.get_variable("v", [])
+    t("global", tf.global_variables_initializer().name)
+    t("again", tf.global_variables_initializer().name)
+    t("local", tf.local_variables_initializer().name)
+    t("some", tf.variables_initializer(tf.global_variables(), name="mine").name)
+    t("assign", tf.get_variable("w", []).initializer.name)
+
+
+@program("surface")
 def contexts_that_only_devices_need(tf, t):
     with tf.device("/cpu:0"):
         v = tf.get_variable("v", [])

@@ -1,5 +1,7 @@
 """The native format: what goes in comes out, and other readers see the same."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -7,7 +9,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+import tmplcore
 from tmpl_hdf5.detect import is_hdf5, is_native
+from tmpl_hdf5.generic.reader import HDF5Format
 from tmpl_hdf5.native.format import NativeFormat
 from tmplcore.checkpoint.format import Metadata, WriteOptions
 from tmplcore.errors import CheckpointNotFoundError, DamagedError, SaveError, VariableMissingError
@@ -245,3 +249,94 @@ def test_unknown_compression(path):
     with pytest.raises(SaveError, match="unknown compression 'lzma'"):
         FORMAT.write(path, {"w": np.ones(9999)}, Metadata(), WriteOptions(compression={"*": "lzma"}))
     assert not path.exists()
+
+
+def test_aliases_survive_a_copy_and_a_renaming(path, tmp_path):
+    value = np.random.default_rng(0).random((300, 100))
+    write(path, {"a": value, "b": value, "c": value.copy()})
+    with FORMAT.open(path) as reader:
+        copy = write(tmp_path / "copy.h5", {name: reader[name] for name in ("c", "b", "a")})
+        swapped = write(tmp_path / "swapped.h5", {"b": reader["b"], "a": reader["c"]})
+    with FORMAT.open(copy) as reader:
+        assert [reader[name].alias_of for name in ("c", "b", "a")] == [None, None, "b"]
+        assert all(equal(reader[name][...], value) for name in reader)
+    with FORMAT.open(swapped) as reader:
+        assert {variable.alias_of for variable in reader.values()} == {None}
+
+
+def test_a_full_disk_leaves_nothing(path):
+    code = f"""
+import resource, signal
+from pathlib import Path
+import numpy as np
+from tmpl_hdf5.native.format import NativeFormat
+from tmplcore.checkpoint.format import Metadata, WriteOptions
+from tmplcore.errors import SaveError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+path = Path({str(path)!r})
+for options in (WriteOptions(), WriteOptions(durable=False), WriteOptions(compression={{"*": "zstd"}})):
+    for shape in ((10_000_000,), (1000, 1000)):
+        small = {{f"v{{n}}": np.random.rand(3000) for n in range(100)}}
+        try:
+            NativeFormat().write(path, {{"w": np.random.rand(*shape), **small}}, Metadata(), options)
+        except SaveError as error:
+            assert "File too large" in str(error), error
+            assert error.hint
+        else:
+            raise AssertionError("it was saved")
+        assert not path.exists()
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=100)
+
+
+def test_memory_of_saving_and_restoring_is_bounded(path):
+    """Large variables, one of them not contiguous, are saved and restored without a second copy."""
+    code = f"""
+from pathlib import Path
+import numpy as np
+from tmpl_hdf5.native.format import NativeFormat
+from tmplcore.checkpoint.format import Metadata, WriteOptions
+
+def measured(work):
+    Path("/proc/self/clear_refs").write_text("5")
+    def peak():
+        return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    before = peak()
+    work()
+    return (peak() - before) / 1024
+
+path = Path({str(path)!r})
+arrays = {{"a": np.ones((3000, 5000)), "b": np.ones((5000, 3000), "f4").T, "c": np.ones((2000, 3000), ">f8")}}
+NativeFormat().write(path, {{"x": np.ones(1)}}, Metadata())
+for durable in (False, True):
+    path.unlink()
+    used = measured(lambda: NativeFormat().write(path, arrays, Metadata(), WriteOptions(durable=durable)))
+    assert used <= 64, used
+with NativeFormat().open(path) as reader:
+    targets = {{"a": arrays["a"], "c": np.ones((2000, 3000))}}
+    for verify in (False, True):
+        used = measured(lambda: reader.read_into(targets, verify=verify))
+        assert used <= 16, used
+"""
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("this system does not tell the peak")
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
+
+
+def test_a_live_working_file_is_read_as_hdf5(tmp_path):
+    from tmpl_hdf5.backend import HDF5Backend
+    from tmplcore.store import VariableStore
+
+    path = tmp_path / "run.h5"
+    backend = HDF5Backend(path)
+    store = VariableStore(backend)
+    with store.as_default():
+        kernel = tmplcore.get_variable("dense/kernel", initializer=np.ones((3, 4), "f4"))
+        tmplcore.get_variable("dense/kernel/Adam", initializer=np.full((3, 4), 2, "f4"))
+        kernel.assign(np.full((3, 4), 5, "f4"))
+    backend.close()
+    assert default_registry().detect(path).name == "hdf5"
+    with HDF5Format().open(path) as reader:
+        assert sorted(reader) == ["dense/kernel", "dense/kernel/Adam"]
+        assert (reader["dense/kernel"][...] == 5).all()

@@ -1,5 +1,7 @@
 """Templates as modules: state dicts, optimizers, devices, functional calls, compilation."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -331,12 +333,52 @@ class TestCompile:
         compiled(x).sum().backward()
         assert module.get_submodule("net.d")._modules["kernel"].lora_B.grad is not None
 
-    def test_variables_must_be_there_before(self, x):
+    def test_other_batch_sizes_need_one_more_graph_at_most(self, net):
+        counter = CompileCounterWithBackend("aot_eager")
+        compiled = torch.compile(net, backend=counter, fullgraph=True)
+        for size in (2, 3, 4, 5, 6):
+            batch = torch.ones(size, 4)
+            with torch.no_grad():
+                assert compiled(batch).shape == (size, 2)
+        assert counter.frame_count <= 2
+
+    def test_a_part_of_a_larger_model(self, x):
+        template = tmplcore.make_template("net", dense, units=2, name="d")
+        net = as_module(template, store=tmplcore.VariableStore("torch")).build(x)
+        model = torch.nn.Sequential(torch.nn.Linear(4, 4), net, torch.nn.Linear(2, 1))
+        assert torch.allclose(torch.compile(model, backend="aot_eager", fullgraph=True)(x), model(x), atol=1e-5)
+
+    def test_variables_must_be_there_before_a_full_graph(self, x):
         module = as_module(
             tmplcore.make_template("net", dense, units=2, name="d"), store=tmplcore.VariableStore("torch")
         )
         with pytest.raises(Exception, match=r"call module.build\(example\) before compiling"):
             torch.compile(module, backend="eager", fullgraph=True)(x)
+        torch._dynamo.reset()
+        compiled = torch.compile(module, backend="eager")
+        assert torch.allclose(compiled(x), compiled(x))
+        assert sorted(module.state_dict()) == ["net.d.bias", "net.d.kernel"]
+        assert torch.allclose(torch.compile(module, backend="aot_eager", fullgraph=True)(x), module(x))
+
+
+def test_a_copy_has_variables_of_its_own(net, x):
+    other = copy.deepcopy(net)
+    assert list(other.state_dict()) == list(net.state_dict())
+    before = other(x)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.zero_()
+    other.load_state_dict(other.state_dict())
+    assert before.any()
+    assert other(x).any()
+    assert not net(x).any()
+    average = torch.optim.swa_utils.AveragedModel(other)
+    average.update_parameters(other)
+    assert average(x).shape == (5, 2)
+
+
+def test_its_repr_shows_the_variables(net):
+    assert "(kernel): [4, 4] float32" in repr(net)
 
 
 class TestCheckpoints:

@@ -7,7 +7,8 @@ import pytest
 import tmplcore
 import tmplcore.compat.v1 as tf
 from tmplcore import checkpoint, errors
-from tmplcore.compat import initializers, losses, train
+from tmplcore.compat import errors as tf_errors
+from tmplcore.compat import initializers, losses, random, train
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +17,9 @@ def graph():
         yield graph
 
 
-@pytest.mark.parametrize("module", [tf, train, losses, initializers], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [tf, train, losses, initializers, random, tf_errors], ids=lambda module: module.__name__
+)
 def test_all_is_what_there_is(module):
     assert len(set(module.__all__)) == len(module.__all__)
     assert module.__all__ == sorted(module.__all__, key=lambda name: (name.lower(), name))
