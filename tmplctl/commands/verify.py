@@ -112,22 +112,17 @@ def _checkpoints_in(session: Session, directory: Path) -> list[Path]:
     from tmplcore.checkpoint import open as open_checkpoint
 
     suffixes = tuple(suffix for format_ in session.registry.formats() for suffix in format_.suffixes)
-    found: list[Path] = []
-    seen: set[Path] = set()
+    found: dict[Path, None] = {}
     for path in sorted(directory.iterdir()):
-        if path.name.startswith(".") or not path.is_file() or path in seen:
+        if path.name.startswith(".") or not path.is_file():
             continue
         try:
             with open_checkpoint(path) as reader:
-                files = reader.files
+                found[reader.files[0]] = None  # the one that leads to the others, whichever of them this is
         except (UnreadableError, CheckpointNotFoundError):
             if path.name.endswith(suffixes):
-                found.append(path)
-            continue
-        if path in files and seen.isdisjoint(files):  # else it only points at others
-            found.append(path)
-        seen.update(files)
-    return found
+                found[path] = None
+    return list(found)
 
 
 @final
