@@ -50,7 +50,7 @@ conformance: $(VENV)/.dev$(SUFFIX)
 	$(VENV)/tensorflow/bin/python -m tests.conformance.live
 
 docs: $(VENV)/.dev$(SUFFIX)
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) site

@@ -11,7 +11,7 @@ import math
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar, TextIO, final
@@ -166,8 +166,13 @@ class Output:
         elif self.mode is Mode.QUIET:
             self._write("".join(clean(line) + "\n" for line in report.ids()))
         else:
+            self.early(report.show)
+
+    def early(self, show: Callable[[Screen], None]) -> None:
+        """Lay something out for people now: what they are to see before the work begins."""
+        if self.mode is Mode.HUMAN:
             screen = Screen(self._width(), colour=self._colour(self.stdout))
-            report.show(screen)
+            show(screen)
             self._write(screen.rendered())
 
     def error(self, failure: Failure) -> None:

@@ -19,14 +19,14 @@ _SIGNS = {"error": ("!", "red"), "warn": ("?", "yellow"), "skip": ("-", "dim"), 
 
 
 class Plan(Report):
-    """What is common to the reports of `restore` and `check`.
+    """A plan, and what is common to the reports of `restore` and `check`.
 
     Args:
         found: The plan, or its outcome.
         path: The checkpoint, as people want to read it.
     """
 
-    schema: ClassVar[str] = ""
+    schema: ClassVar[str] = "restore/1"
 
     def __init__(self, found: RestoreReport, path: str) -> None:
         self.found = found
@@ -44,6 +44,10 @@ class Plan(Report):
     def ids(self) -> Iterable[str]:
         """Return the names that are refused; or else those that are restored."""
         return [entry.name for entry in (self.found.errors or self.found.matched)]
+
+    def show(self, screen: Screen) -> None:
+        """Show the whole plan."""
+        self.show_plan(screen, matched=True)
 
     def show_plan(self, screen: Screen, *, matched: bool) -> None:
         """Show the entries; those that simply match only if they are wanted."""

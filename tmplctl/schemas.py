@@ -312,7 +312,7 @@ SCHEMAS: dict[str, Schema] = dict(
                     hooks=_list(STRING),
                     offers=_list(
                         _object(
-                            kind=_said(STRING, "`backend`, `getter`, `format` or `command`."),
+                            kind=_said(STRING, "`backend`, `getter`, `format`, `adapter`, `command`, …"),
                             name=STRING,
                             summary=STRING,
                             missing=_list(STRING, "Modules that it needs and that are not installed."),

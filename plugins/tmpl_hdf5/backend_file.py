@@ -101,7 +101,7 @@ class WorkingFile:
 
     def _make(self, *, replace: bool) -> int:
         """Make an empty working file beside its place and move it there, locked."""
-        new = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
+        new = self.path.with_name(f".{self.path.name}.{os.getpid()}.{threading.get_ident()}.new")
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _NEW)
         try:
             lock(descriptor, self.path)
@@ -292,8 +292,7 @@ class WorkingFile:
                 moved = (f"{scope}/{VALUE}", self.stored[scope])
                 present.append((VALUE.encode(), self.stored[scope].header))
             made[scope] = Group(self, present=present)
-            assert made[scope].header is not None
-            path, header = scope, made[scope].header or 0
+            path, header = scope, made[scope].header
         self._groups.update(made)
         if moved is not None:
             moved[1].path = moved[0]

@@ -42,11 +42,6 @@ class Region:
         """Bytes of one index of the first axis."""
         return math.prod(self.shape[1:]) * self.dtype.itemsize
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the whole."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
     def get(self, index: Any) -> np.ndarray | None:
         """Return `array[index]`, or None if only the map can do that."""
         parts = self._parts(index)

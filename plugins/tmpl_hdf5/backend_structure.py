@@ -153,14 +153,14 @@ class Group:
 
     Args:
         space: The file.
-        header: Where the group's object header is; None makes a new group, which nothing reaches yet.
+        header: Where the group's object header is; 0 makes a new group, which nothing reaches yet.
         pointers: Where in the file its two pointers are; for a group that was read from the file.
         present: The (name, header) pairs that it has. A group that was read is written anew at its first change.
         attributes: Attribute messages of a new group.
     """
 
     space: Space
-    header: int | None = None
+    header: int = 0
     pointers: int = 0
     present: InitVar[Iterable[tuple[bytes, int]]] = ()
     attributes: InitVar[Sequence[bytes]] = ()
@@ -176,7 +176,7 @@ class Group:
 
     def __post_init__(self, present: Iterable[tuple[bytes, int]], attributes: Sequence[bytes]) -> None:
         self.links = dict(sorted(present))
-        if self.header is None:
+        if not self.header:
             image = _object_header([_message(0x11, bytes(16)), *attributes])
             self.header = self.space.take(len(image))
             self.pointers = self.header + _POINTERS_AT

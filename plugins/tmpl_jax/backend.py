@@ -34,6 +34,9 @@ class JaxBackend(Backend):
     Types of 64 bits are stored exactly even where JAX computes in 32 (`jax_enable_x64` is off by default); JAX itself
     warns when it then computes with them.
 
+    Args:
+        traced: Whether variables may hold tracers: only for stores that end before their trace does.
+
     Example:
         >>> import tmplcore
         >>> with tmplcore.VariableStore(JaxBackend()).as_default():
@@ -45,11 +48,15 @@ class JaxBackend(Backend):
     name: ClassVar[str] = "jax"
     live: ClassVar[bool] = False
 
+    def __init__(self, *, traced: bool = False) -> None:
+        self._traced = traced
+
     def create(self, spec: VariableSpec, initial: InitialValue) -> Cell:
         """Make an array of the variable's own; outside of any trace that is going on."""
         value = to_jax(initial.array(), spec)
         if spec.shape is not None and value.shape != spec.shape:
             raise BackendError(f"{spec.name}: the initial value has shape {value.shape}, not {spec.shape}")
+        self._refuse_tracer(spec, value)
         return JaxCell(value)
 
     def assign(self, spec: VariableSpec, cell: Cell, value: Any) -> None:
@@ -57,6 +64,7 @@ class JaxBackend(Backend):
         array = to_jax(value, spec)
         if spec.shape is not None and array.shape != spec.shape:
             raise BackendError(f"{spec.name}: a value of shape {array.shape} was assigned to shape {spec.shape}")
+        self._refuse_tracer(spec, array)
         cell.value = array
 
     def add(self, spec: VariableSpec, cell: Cell, delta: Any, *, sign: int = 1) -> None:
@@ -74,6 +82,13 @@ class JaxBackend(Backend):
                 f"{spec.name} is being traced by JAX and has no NumPy value",
                 hint="use variable.value, or read the value outside of the traced function",
             ) from error
+
+    def _refuse_tracer(self, spec: VariableSpec, value: Any) -> None:
+        if not self._traced and isinstance(value, jax.core.Tracer):
+            raise BackendError(
+                f"{spec.name} would keep a value that JAX is tracing (in jit, grad, …), which ends with the trace",
+                hint="make the function with tmpl_jax.transform: it returns what was assigned, as state",
+            )
 
     def delete(self, spec: VariableSpec, cell: Cell) -> None:
         """Do nothing: the memory goes with the last reference."""

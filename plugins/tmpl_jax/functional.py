@@ -120,7 +120,7 @@ class _RunBackend(Backend):
     def __init__(self) -> None:
         self.made: dict[str, Any] = {}
         self.trainable: set[str] = set()
-        self._arrays = JaxBackend()
+        self._arrays = JaxBackend(traced=True)
 
     @abstractmethod
     def start(self, spec: VariableSpec, initial: InitialValue) -> Any:

@@ -184,12 +184,13 @@ class BundleReader(Reader):
     def _absent(self, name: str) -> Iterator[Damage]:
         """Yield the pieces of a variable whose bytes are not there."""
         for entry in self._pieces(name):
-            path = str(shard_path(self.path, entry.shard, self._header.shards))
             stop = entry.offset + entry.size
-            if entry.shard in self._missing:
-                yield Damage(name, self._missing[entry.shard], path, entry.offset, stop)
-            elif stop > self._shards[entry.shard].size:
-                yield Damage(name, "the data file was cut short", path, entry.offset, stop)
+            problem = self._missing.get(entry.shard)
+            if problem is None and stop > self._shards[entry.shard].size:
+                problem = "the data file was cut short"
+            if problem is not None:
+                path = str(shard_path(self.path, entry.shard, self._header.shards))
+                yield Damage(name, problem, path, entry.offset, stop)
 
     def _pieces(self, name: str) -> Iterable[Entry]:
         return self._slices[name].values() if name in self._slices else [self._entries[name]]

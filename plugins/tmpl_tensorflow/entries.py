@@ -6,6 +6,7 @@ Field numbers are those of the published message definitions `BundleHeaderProto`
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from dataclasses import dataclass
@@ -160,6 +161,7 @@ _ENTRY_NUMBERS = frozenset({1, 3, 4, 5, 6})
 _ENTRY_TEXTS = frozenset({2, 7})
 
 
+@functools.lru_cache(maxsize=1024)  # a model has few different shapes
 def _shape(data: bytes) -> tuple[int, ...]:
     lengths: list[int] = []
     for number, value in fields(data, numbers=frozenset({3}), texts=frozenset({2})):

@@ -19,6 +19,7 @@ from tmplcore.errors import DamagedError, InvalidArgumentError, UnreadableError
 __all__ = ["OpaqueVariable", "SlicedVariable", "TextVariable", "cover"]
 
 _LONGEST_VARINT = 10
+_MOST_MEASURED = 1 << 16  # strings whose lengths a listing adds up; of more it says what they take at most
 _CHECKSUM = 4  # bytes, behind the lengths
 _MOST_DIVIDED = 8  # axes; TensorFlow's partitioners divide one
 
@@ -49,6 +50,8 @@ class TextVariable(LazyVariable):
     def _measure(self) -> int:
         """Return how many of the stored bytes are text, all but the lengths and their checksum."""
         count = math.prod(self.shape)
+        if count > _MOST_MEASURED:
+            return max(0, self._size - count - _CHECKSUM)
         head = min(self._size, count * _LONGEST_VARINT)
         try:
             raw = self.file.read(self._offset, head)

@@ -62,7 +62,12 @@ def fields(data: bytes, *, numbers: frozenset[int], texts: frozenset[int]) -> It
     place, stop = 0, len(data)
     value: int | bytes
     while place < stop:
-        key, place = varint(data, place, stop)
+        # Most keys, and many values, are a single byte: an index has millions of them, so those do without a call.
+        key = data[place]
+        if key < 0x80:
+            place += 1
+        else:
+            key, place = varint(data, place, stop)
         number, kind = key >> 3, key & 7
         if kind == _VARINT:
             value, place = varint(data, place, stop)

@@ -50,7 +50,7 @@ def test_init_save_train_list_restore(tmp_path, tmplctl, monkeypatch):
     assert tmplctl("prune", "-n").code == 0
 
 
-def test_a_storage_that_a_training_run_has_is_not_touched(tmp_path, tmplctl, fails, monkeypatch):
+def test_a_storage_that_a_training_run_has_is_not_touched(tmp_path, tmplctl, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tmplctl("init")
     tmplctl("save", "--step", "1")
@@ -60,7 +60,10 @@ def test_a_storage_that_a_training_run_has_is_not_touched(tmp_path, tmplctl, fai
     )  # fmt: skip
     try:
         assert holder.stdout.readline() == "held\n"
-        assert "variables.h5" in fails(13, "restore", "1").err
+        result = tmplctl("restore", "1")
+        assert (result.code, result.err.count("error: ")) == (13, 1)
+        assert "variables.h5" in result.err
+        assert tmplctl("restore", "1", "--json").json["error"]["exit_code"] == 13
         assert tmplctl("restore", "1", "--dry-run").code == 0
         assert tmplctl("list").code == 0
     finally:

@@ -81,8 +81,7 @@ class DirectoryLock:
             nonce = secrets.token_hex(8)
             if self._make(nonce):
                 return nonce
-            if self._stale():
-                self._break()
+            if self._stale() and self._break():
                 continue
             if time.monotonic() > deadline:
                 raise LockedError(
@@ -134,8 +133,8 @@ class DirectoryLock:
         alive = owner.alive() if owner is not None else None
         return _abandoned(self.path) if alive is None else not alive
 
-    def _break(self) -> None:
-        """Remove a lock whose owner is dead, unless somebody else is at it."""
+    def _break(self) -> bool:
+        """Remove a lock whose owner is dead; return False if somebody else is at it."""
         prefix = f"{self.path.name}-breaker-"
         mine = self.path.with_name(f"{prefix}{secrets.token_hex(4)}-{Process.current().token}")
         try:
@@ -146,13 +145,13 @@ class DirectoryLock:
                 owner = Process.parse(other.name.removeprefix(prefix)[9:])
                 alive = owner.alive() if owner is not None else None
                 if alive or (alive is None and not _abandoned(other)):
-                    time.sleep(random.uniform(*_WAIT_SECONDS))  # noqa: S311
-                    return
+                    return False
                 discard(other)
             if self._stale():  # still: nobody but the one breaker can have removed it and made another
                 discard(self.path)
+            return True
         finally:
-            discard(mine)
+            discard(mine)  # before any waiting: who waits must not keep the others from it
 
     def _holder(self) -> str:
         record = self._read()

@@ -112,6 +112,7 @@ def _into_storage(
     # The plan is made without the storage, so that a plan that does not hold leaves it as it is.
     found = _plan(session, reader, program, how)
     if found.ok and not dry_run:
+        _show_first(session, found, path)
         with build(session, program) as built, Bar(session.output, "restoring", found.nbytes) as bar:
             # All hashes are checked before the first live value is overwritten, and from then on it is all or all.
             with uninterrupted(session.output):
@@ -137,6 +138,7 @@ def _into_file(
 
     found = _plan(session, reader, program, how)
     if found.ok and not dry_run:
+        _show_first(session, found, path)
         with build(session, program, "numpy") as built, Bar(session.output, "restoring", 2 * found.nbytes) as bar:
             found = restore(reader, built.value, progress=bar.advance, **how)
             meta = reader.meta
@@ -177,6 +179,7 @@ def _whole_into_file(
     }
     found = plan(reader, outline, **how)
     if not dry_run:
+        _show_first(session, found, path)
         with Bar(session.output, "restoring", found.nbytes) as bar:
             convert(
                 reader,
@@ -188,6 +191,10 @@ def _whole_into_file(
                 progress=bar.advance,
             )
     return Restored(found, path, str(destination), dry_run=dry_run)
+
+
+def _show_first(session: Session, found: RestoreReport, path: str) -> None:
+    session.output.early(Plan(found, path).show)
 
 
 def _plan(session: Session, reader: Reader, program: str, how: Mapping[str, Any]) -> RestoreReport:
@@ -214,8 +221,9 @@ class Restored(Plan):
         return {**super().data(), "target": self._target, "dry_run": self._dry_run}
 
     def show(self, screen: Screen) -> None:
-        """Show the plan, then what was done."""
-        self.show_plan(screen, matched=True)
+        """Show the plan, unless it was shown before it was carried out, then what was done."""
+        if self._dry_run or not self.found.ok:
+            self.show_plan(screen, matched=True)
         size = text.size(self.found.nbytes)
         if not self.found.ok:
             screen.text(f"nothing was restored: {self.path} does not fit ({self.summary()})", "red")

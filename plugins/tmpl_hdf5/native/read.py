@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import mmap
 import os
@@ -22,6 +21,7 @@ from tmpl_hdf5.native.blocks import read_exactly, read_into
 from tmpl_hdf5.native.check import check_meta, check_padding, check_rows
 from tmpl_hdf5.native.dtypes import StoredType
 from tmpl_hdf5.native.index import HEADER_SIZE, Header, Index
+from tmpl_hdf5.native.metadata import decode_meta
 from tmpl_hdf5.native.packing import unpack
 from tmpl_hdf5.native.plan import LARGE
 from tmpl_hdf5.native.scatter import fill, views
@@ -117,6 +117,8 @@ class NativeReader(Reader):
             problems = self.structure_damage()
             if problems and not damaged:
                 hint = "if it was edited with an HDF5 tool on purpose, read it as --format hdf5"
+                if self.size < self.index.header.size:
+                    hint = "it was cut short: tmplctl verify says what is whole, and --salvage writes that"
                 raise DamagedError(problems[0].problem, hint=hint, damage=problems)
         except EOFError as error:
             os.close(self._fd)
@@ -252,8 +254,8 @@ class NativeReader(Reader):
         types = index.types[rows]
         if mapped:
             there = index.sizes[rows] > 0
-            there[np.isin(types, [kind for kind, (stored, _) in enumerate(index.kinds) if stored.is_text])] = False
-            there[np.isin(rows, list(index.packed))] = False
+            there &= ~_any([stored.is_text for stored, _ in index.kinds], types)
+            there &= ~index.is_packed[rows]
             if verify:
                 self._refuse(list(check_rows(self, rows[there])), ())
             arrays = self._mapped(rows[there])
@@ -266,8 +268,7 @@ class NativeReader(Reader):
         shapes, raws = [shape for _, shape in index.kinds], [stored.raw for stored, _ in index.kinds]
         outs = list(map(np.empty, map(shapes.__getitem__, kinds), map(raws.__getitem__, kinds)))
         self._refuse(self._fill(rows, outs, verify=verify), ())
-        odd = [kind for kind, (stored, _) in enumerate(index.kinds) if stored.raw != stored.dtype]
-        for number in np.flatnonzero(np.isin(types, odd)).tolist():
+        for number in np.flatnonzero(_any([stored.raw != stored.dtype for stored, _ in index.kinds], types)).tolist():
             outs[number] = self._finished(int(rows[number]), outs[number])
         return dict(zip(wanted, outs, strict=True))
 
@@ -329,9 +330,7 @@ class NativeReader(Reader):
                 if verify:
                     damage += list(check_rows(self, np.array([row])))
         sizes = index.sizes[numbers]
-        plain = sizes > 0
-        if index.packed:
-            plain &= ~np.isin(numbers, list(index.packed))
+        plain = (sizes > 0) & ~index.is_packed[numbers]
         places = np.flatnonzero(plain)
         offsets = index.offsets[numbers[places]]
         if (np.diff(offsets) < 0).any():
@@ -404,6 +403,11 @@ class NativeReader(Reader):
             os.close(fd)
 
 
+def _any(of_kind: list[bool], types: np.ndarray) -> np.ndarray:
+    """Return what is true of the kinds of rows, for each row."""
+    return np.array(of_kind, bool)[types] if of_kind else np.zeros(len(types), bool)
+
+
 class _Items(ItemsView[str, LazyVariable]):
     """Items without a look-up each."""
 
@@ -429,18 +433,3 @@ def index_place(head: bytes) -> tuple[int, int]:
     if header[:1] != b"\1" or (version, kind) != (3, 1) or at >= 1 << 62 or size >= 1 << 62 or size < HEADER_SIZE:
         raise UnreadableError("its first object is not an index")
     return at, size
-
-
-def decode_meta(text: bytes) -> Metadata:
-    """Decode the JSON metadata of a file.
-
-    Raises:
-        DamagedError: It is not what the format says.
-    """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DamagedError(f"the metadata is not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise DamagedError("the metadata is not a JSON object")
-    return Metadata.from_json(content, str(content.get("format_version")))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import threading
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from operator import attrgetter, eq, itemgetter
+from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,101 +18,28 @@ import xxhash
 from tmpl_hdf5.native import index as index_format
 from tmpl_hdf5.native.blocks import BLOCK, fallocate, flat_blocks, write_at
 from tmpl_hdf5.native.direct import SMALLEST, write_direct
-from tmpl_hdf5.native.dtypes import StoredType, stored_type, type_code
-from tmpl_hdf5.native.index import ALIGNMENT, Kind, Packed
-from tmpl_hdf5.native.packing import chunk_origins, chunk_shape, codec_for, filters_for, pack_chunk
-from tmpl_hdf5.native.plan import Packing, Plan, round_up
-from tmpl_hdf5.native.text import Text, encode_text
+from tmpl_hdf5.native.dtypes import StoredType
+from tmpl_hdf5.native.index import ALIGNMENT, Packed
+from tmpl_hdf5.native.layouts import Layout, find_layout
+from tmpl_hdf5.native.metadata import encode_meta
+from tmpl_hdf5.native.packing import chunk_origins, pack_chunk
+from tmpl_hdf5.native.plan import Plan, round_up
+from tmpl_hdf5.native.text import Text
 from tmplcore.checkpoint.format import LazyVariable, Metadata, WriteOptions
 from tmplcore.errors import SaveError
 
 __all__ = ["write"]
 
-META_ROOM = 1024
-"""The metadata is padded to a multiple of this, so that a step's metrics rarely change the layout."""
-
-_KEPT_BYTES = 64 << 20  # of structures of earlier saves
 _SMALL_BATCH = 1 << 20  # bytes of small variables that are joined, written and hashed while they are in the cache
 
 Value = np.ndarray | LazyVariable
-_shape_of = attrgetter("shape")
-_dtype_of = attrgetter("dtype")
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """What decides the layout of a file, besides the text in it."""
-
-    names: list[str]
-    shapes: list[tuple[int, ...]]
-    dtypes: list[np.dtype[Any]]
-    aliases: dict[int, int]
-    meta_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """A file's layout, ready to be filled.
-
-    Attributes:
-        subject: What it is the layout of.
-        texts: How the text variables in it are stored: their type, and the lengths of their items where needed.
-        plan: Where the data goes, and the rest of the file.
-        foreign: Rows whose arrays cannot be written as they are: text, big-endian, dtypes unknown to buffers.
-    """
-
-    subject: _Subject
-    texts: dict[int, tuple[StoredType, list[int] | None]]
-    plan: Plan
-    foreign: frozenset[int]
-
-
-class _Layouts:
-    """The layouts of the last saves, newest first, within a bound of memory."""
-
-    def __init__(self) -> None:
-        self._kept: list[_Layout] = []
-        self._lock = threading.Lock()
-
-    def find(self, names: list[str], values: list[Any], aliases: dict[int, int], meta_size: int) -> _Layout | None:
-        """Return the layout for such values.
-
-        Shapes and dtypes are compared one by one: 100,000 tuples kept at once would wake the garbage collector.
-        """
-        with self._lock:
-            kept = list(self._kept)
-        for layout in kept:
-            subject = layout.subject
-            if (
-                subject.meta_size == meta_size
-                and subject.names == names
-                and subject.aliases == aliases
-                and all(map(eq, map(_dtype_of, values), subject.dtypes))
-                and all(map(eq, map(_shape_of, values), subject.shapes))
-            ):
-                return layout
-        return None
-
-    def keep(self, layout: _Layout) -> None:
-        with self._lock:
-            room = _KEPT_BYTES
-            kept = [layout, *(other for other in self._kept if other.subject != layout.subject)][:8]
-            for number, other in enumerate(kept):
-                room -= len(other.plan.image)
-                if room < 0:
-                    del kept[number:]
-                    break
-            self._kept = kept
-
-
-_layouts = _Layouts()
 
 
 def write(path: Path, variables: Mapping[str, Value], meta: Metadata, options: WriteOptions) -> None:
     """Write a checkpoint at a path that does not exist yet. See `tmplcore.checkpoint.format.Format.write`."""
     names, values = list(variables), list(variables.values())
     text = encode_meta(meta)
-    layout, texts = _layout(names, values, len(text), options)
+    layout, texts = find_layout(names, values, len(text), options)
     try:
         fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o666)
     except OSError as error:
@@ -136,150 +60,8 @@ def write(path: Path, variables: Mapping[str, Value], meta: Metadata, options: W
         raise
 
 
-def encode_meta(meta: Metadata) -> bytes:
-    """Return the JSON metadata of a file, padded with spaces.
-
-    Raises:
-        SaveError: Something in it is not JSON.
-    """
-    content = {
-        "format": "tmplcore",
-        "format_version": str(index_format.VERSION),
-        "step": meta.step,
-        "time": meta.time,
-        "metrics": dict(meta.metrics),
-        "user": dict(meta.user),
-        "provenance": dict(meta.provenance),
-    }
-    try:
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise SaveError(f"the metadata is not JSON: {error}", hint="use numbers, text, lists and dicts") from None
-    return text.ljust(round_up(len(text), META_ROOM))
-
-
-def _layout(
-    names: list[str], values: list[Any], meta_size: int, options: WriteOptions
-) -> tuple[_Layout, dict[int, Text]]:
-    """Return the layout for these values, an earlier one if it still fits, and the text among them, encoded."""
-    aliases = _aliases(names, values)
-    try:
-        layout = None if options.compression else _layouts.find(names, values, aliases, meta_size)
-        if layout is not None:
-            texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
-            if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
-                return layout, texts
-        one: dict[Any, Any] = {}  # each shape is kept once
-        shapes = list(map(one.setdefault, map(_shape_of, values), map(_shape_of, values)))
-        dtypes = list(map(_dtype_of, values))
-    except AttributeError:
-        raise _not_an_array(names, values) from None
-    if not all(issubclass(kind, np.dtype) for kind in set(map(type, dtypes))):
-        raise _not_an_array(names, values)
-    subject = _Subject(names, shapes, dtypes, aliases, meta_size)
-    texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
-    layout = _new_layout(subject, texts, options)
-    if not layout.plan.packings:  # their sizes depend on the values
-        _layouts.keep(layout)
-    return layout, texts
-
-
-def _not_an_array(names: list[str], values: list[Any]) -> SaveError:
-    pairs = zip(names, values, strict=True)
-    name, value = next((n, v) for n, v in pairs if not isinstance(getattr(v, "dtype", None), np.dtype))
-    return SaveError(
-        f"variable {name!r} is a {type(value).__name__}, not an array", hint="make it one with np.asarray(value)"
-    )
-
-
-def _new_layout(subject: _Subject, texts: dict[int, Text], options: WriteOptions) -> _Layout:
-    types, kinds, foreign_kinds = _kinds(subject, texts)
-    lengths = {row: text.lengths for row, text in texts.items() if text.lengths is not None}
-    packings = _packings(subject, kinds, types, options) if options.compression else {}
-    plan = Plan(subject.names, kinds, types, subject.meta_size, subject.aliases, lengths, packings)
-    foreign = np.flatnonzero(np.array(foreign_kinds, bool)[types]) if len(types) else ()
-    stored = {row: (text.stored, text.lengths) for row, text in texts.items()}
-    return _Layout(subject, stored, plan, frozenset(map(int, foreign)))
-
-
-def _kinds(subject: _Subject, texts: dict[int, Text]) -> tuple[np.ndarray, list[Kind], list[bool]]:
-    """Return the kind of every row, the kinds, and which kinds need their arrays converted."""
-    kinds: list[Kind] = []
-    foreign: list[bool] = []
-    numbers: dict[Any, int] = {}
-
-    def number(row: int) -> int:
-        dtype, shape = subject.dtypes[row], subject.shapes[row]
-        try:
-            stored = texts[row].stored if row in texts else stored_type(type_code(dtype))
-        except (TypeError, ValueError) as error:
-            raise SaveError(
-                f"variable {subject.names[row]!r} cannot be stored: {error}", hint="cast it to a plain dtype"
-            ) from None
-        is_foreign = stored.raw != dtype or not dtype.isnative
-        found = numbers.setdefault((stored.code, shape, is_foreign), len(kinds))
-        if found == len(kinds):
-            kinds.append((stored, tuple(map(int, shape))))
-            foreign.append(is_foreign)
-        return found
-
-    # Hashing a dtype is slow, and models have few: they are told apart by identity first.
-    keys = list(zip(map(id, subject.dtypes), subject.shapes, strict=True))
-    rows = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
-    found = {row: number(row) for row in sorted({*rows.values(), *texts})}
-    by_key = {key: found[row] for key, row in rows.items()}
-    types = np.fromiter(map(by_key.__getitem__, keys), np.int64, len(keys))
-    for row in texts:
-        types[row] = found[row]
-    return types, kinds, foreign
-
-
-def _packings(subject: _Subject, kinds: list[Kind], types: np.ndarray, options: WriteOptions) -> dict[int, Packing]:
-    """Return how the variables that are to be compressed are."""
-    packings: dict[int, Packing] = {}
-    for row, name in enumerate(subject.names):
-        stored, shape = kinds[types[row]]
-        size = math.prod(shape) * stored.raw.itemsize
-        codec = codec_for(name, size, len(shape), options.compression)
-        if codec is not None and row not in subject.aliases:
-            chunk = chunk_shape(shape, stored.raw.itemsize)
-            packings[row] = Packing(chunk, filters_for(codec, chunk, stored.raw))
-    return packings
-
-
-def _aliases(names: list[str], values: list[Any]) -> dict[int, int]:
-    """Return the rows whose value is the very object of an earlier row, or says so itself, and that row."""
-    identities = np.fromiter(map(id, values), np.int64, len(values))
-    ordered = np.sort(identities)
-    aliases: dict[int, int] = {}
-    if (ordered[1:] == ordered[:-1]).any():
-        firsts: dict[int, int] = {}
-        for row, identity in enumerate(identities.tolist()):
-            first = firsts.setdefault(identity, row)
-            if first != row:
-                aliases[row] = first
-    if any(issubclass(kind, LazyVariable) for kind in set(map(type, values))):
-        rows = dict(zip(names, range(len(names)), strict=True))
-        for row, value in enumerate(values):
-            if isinstance(value, LazyVariable) and value.alias_of in rows and row not in aliases:
-                first, second = sorted((rows[value.alias_of], row))
-                first = aliases.get(first, first)
-                if first != second and second not in aliases and _is_second_name(value, values[rows[value.alias_of]]):
-                    aliases[second] = first
-    return aliases
-
-
-def _is_second_name(value: LazyVariable, other: Any) -> bool:
-    """Tell whether a lazy variable is a second name of another: after renaming, `alias_of` may name something else."""
-    return (
-        isinstance(other, LazyVariable)
-        and other.name == value.alias_of
-        and (other.shape, other.dtype, other.digest) == (value.shape, value.dtype, value.digest)
-    )
-
-
 def _fill(
-    path: Path, fd: int, layout: _Layout, values: list[Any], texts: dict[int, Text], meta: bytes, options: WriteOptions
+    path: Path, fd: int, layout: Layout, values: list[Any], texts: dict[int, Text], meta: bytes, options: WriteOptions
 ) -> None:
     plan = layout.plan
     header = plan.header

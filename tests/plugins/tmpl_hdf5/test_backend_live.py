@@ -254,22 +254,26 @@ def test_a_killed_owner_leaves_no_lock(path):
 
 
 def test_threads_may_race_to_make_it(path):
-    made, refused = [], []
+    for number in range(20):
+        made, refused = [], []
+        start = threading.Barrier(8)
 
-    def work():
-        try:
-            made.append(HDF5Backend(path))
-        except BackendError as error:
-            refused.append(error)
+        def work(path=path.with_name(f"{number}.h5"), made=made, refused=refused, start=start):
+            start.wait()
+            try:
+                made.append(HDF5Backend(path))
+            except BackendError as error:
+                refused.append(error)
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(made) == 1
-    assert len(refused) == 7
-    made[0].close()
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(made) == 1
+        assert len(refused) == 7
+        made[0].close()
+    assert all(item.suffix == ".h5" for item in path.parent.iterdir())
 
 
 def test_threads_may_make_variables_at_once(path):

@@ -57,8 +57,28 @@ def test_a_value_made_inside_a_trace_outlives_it():
     assert backend.numpy(of, cells[0]).tolist() == [1, 2]
 
 
-def test_reading_a_traced_value_says_what_to_do():
+def test_a_value_that_ends_with_its_trace_is_refused():
     backend = JaxBackend()
+    of = spec("w", (2,))
+    cell = backend.create(of, Given([0, 0]))
+
+    for change in (backend.assign, backend.add):
+
+        @jax.jit
+        def traced(x, change=change):
+            change(of, cell, x)
+            return x
+
+        with pytest.raises(BackendError, match="w would keep a value that JAX is tracing") as caught:
+            traced(jnp.ones(2))
+        assert "transform" in caught.value.hint
+    with pytest.raises(BackendError, match="w would keep"):
+        jax.grad(lambda x: backend.create(of, Given(x)).value.sum())(jnp.ones(2))
+    assert backend.numpy(of, cell).tolist() == [0, 0]
+
+
+def test_reading_a_traced_value_says_what_to_do():
+    backend = JaxBackend(traced=True)
     of = spec("w", (2,))
 
     @jax.jit
