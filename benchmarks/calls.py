@@ -47,12 +47,15 @@ def tf_shaped_cases(tf, number: int) -> list[Case]:
         for name in names:
             tf.get_variable(name, [4, 4])
 
-    hit_scope = tf.variable_scope(deep, reuse=True)
+    def hit_scope():
+        return tf.variable_scope(deep, reuse=True)
 
     def passing(getter, *args, **kwargs):
         return getter(*args, **kwargs)
 
-    getter_scope = tf.variable_scope(deep, reuse=True, custom_getter=passing)
+    def getter_scope():
+        return tf.variable_scope(deep, reuse=True, custom_getter=passing)
+
     gv = tf.get_variable
     float32 = tf.float32
 
@@ -107,7 +110,7 @@ class _in:
         with self.graph.as_default():
             if self.scope is None:
                 return timeit.timeit(self.function, number=number)
-            with self.scope:
+            with self.scope():
                 return timeit.timeit(self.function, number=number)
 
 

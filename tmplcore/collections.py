@@ -202,6 +202,15 @@ class Collections:
                 journal.append(partial(self._forget_empty, key))
         return items
 
+    def trainables(self) -> _Items:
+        """Return the trainable variables; TensorFlow makes that collection and the global one when it looks here."""
+        try:
+            self._items[GraphKeys.GLOBAL_VARIABLES]
+            return self._items[GraphKeys.TRAINABLE_VARIABLES]
+        except KeyError:
+            self.ref(GraphKeys.GLOBAL_VARIABLES)
+            return self.ref(GraphKeys.TRAINABLE_VARIABLES)
+
     def clear(self, key: Any) -> None:
         """Remove a collection."""
         items = self._items.pop(_hashable(key), None)

@@ -133,9 +133,11 @@ class Frame:
             return self, below
         prefix = f"{name}/" if name else ""
         for frame in reversed(passed):
-            if frame.scope._prefix.startswith(prefix):
-                inner = frame.scope._prefix[len(prefix) : -1]
-                below = below.grafted(inner, frame.opened) if inner else frame.opened
+            inner = frame.scope._prefix
+            if inner == prefix:
+                below = frame.opened
+            elif inner.startswith(prefix):
+                below = below.grafted(inner[len(prefix) : -1], frame.opened)
         if known:
             return self, below
         marked = home.with_opened(home.opened.marked(rest))

@@ -270,7 +270,7 @@ def _inside(
     """Return the frame inside a scope whose name is opened below the scope `around`."""
     scope = VariableScope._made(around._prefix + name, reuse, settings, original)
     opened = frame.opened
-    if opened.entry(name) is ONCE:
+    if opened.entry(name) is ONCE and scope._name:
         return Frame(frame.store, scope, prefix, NOTHING, frame, frame.around)
     marked = opened.marked(name, wanted=wanted)
     if not scope._name:  # the scope with the empty name shares the root's names
@@ -321,6 +321,8 @@ def leave(inner: Frame, jump: bool) -> None:
             f"Improper nesting of variable_scope: {inner.scope.name!r} is left while {now.scope.name!r} is current",
             hint="leave scopes in the opposite order of entering them; `with` does it",
         )
+    if jump:  # what was opened inside is forgotten, wherever it was
+        outer = inner.outer
     assert outer is not None
     if outer.around is not now.around:
         outer = outer.with_around(now.around)

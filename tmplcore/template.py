@@ -121,8 +121,7 @@ class Template:
         assert scope is not None
         frame = current_frame()
         store = frame.store
-        store.collections.ref(GraphKeys.GLOBAL_VARIABLES)  # TensorFlow looks at both, and they exist from then on
-        trainables = store.collections.ref(GraphKeys.TRAINABLE_VARIABLES)
+        trainables = store.collections.trainables()
         before = trainables.frozen
         inner = jumped(frame, scope, AUTO_REUSE if store.find_or_create else True, None, auxiliary=True)
         CURRENT.set(inner)

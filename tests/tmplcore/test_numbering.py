@@ -109,7 +109,7 @@ class Scopes(RuleBasedStateMachine):
 
 
 TestScopes = Scopes.TestCase
-TestScopes.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestScopes.settings = settings(max_examples=250, stateful_step_count=40, deadline=None)
 
 
 def test_many_default_names_take_time_in_proportion() -> None:

@@ -46,10 +46,8 @@ def check_rows(
     """Check the hashes of some rows, in the order in which they lie in the file."""
     index = reader.index
     sizes = index.sizes
-    packed = [row for row in numbers.tolist() if row in index.packed] if index.packed else []
-    plain = numbers[sizes[numbers] > 0]
-    if packed:
-        plain = plain[~np.isin(plain, packed)]
+    packed = numbers[index.is_packed[numbers]].tolist()
+    plain = numbers[(sizes[numbers] > 0) & ~index.is_packed[numbers]]
     plain = plain[np.argsort(index.offsets[plain], kind="stable")]
     small, large = plain[sizes[plain] < LARGE], plain[sizes[plain] >= LARGE]
 
@@ -76,8 +74,7 @@ def check_rows(
 def check_padding(reader: NativeReader) -> Iterator[Damage]:
     """Check that every byte between the parts of the file is zero."""
     index, header = reader.index, reader.index.header
-    plain = index.sizes > 0
-    plain[list(index.packed)] = False
+    plain = (index.sizes > 0) & ~index.is_packed
     starts = [index.offsets[plain]]
     stops = [starts[0] + index.sizes[plain]]
     for entry in index.packed.values():

@@ -163,6 +163,13 @@ class Index:
         """Bytes of every variable, uncompressed."""
         return kind_sizes(self.kinds)[self.types] if self.kinds else np.zeros(0, np.int64)
 
+    @property
+    def is_packed(self) -> Numbers:
+        """Which rows are compressed."""
+        found = np.zeros(len(self.names), bool)
+        found[list(self.packed)] = True
+        return found
+
     def trainable(self, row: int) -> bool | None:
         """Whether the variable is trainable."""
         return _TRAINABLE.get(int(self.flags[row]))
@@ -234,9 +241,7 @@ class Index:
     def _check_places(self) -> None:
         """All data is inside the data region, aligned, and no two variables overlap."""
         sizes = self.sizes
-        plain = sizes > 0
-        if self.packed:
-            plain[list(self.packed)] = False
+        plain = (sizes > 0) & ~self.is_packed
         if self.aliases:
             plain[list(self.aliases)] = False
         offsets, sizes = self.offsets[plain], sizes[plain]

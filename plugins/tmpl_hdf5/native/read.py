@@ -117,6 +117,8 @@ class NativeReader(Reader):
             problems = self.structure_damage()
             if problems and not damaged:
                 hint = "if it was edited with an HDF5 tool on purpose, read it as --format hdf5"
+                if self.size < self.index.header.size:
+                    hint = "it was cut short: tmplctl verify says what is whole, and --salvage writes that"
                 raise DamagedError(problems[0].problem, hint=hint, damage=problems)
         except EOFError as error:
             os.close(self._fd)
@@ -252,8 +254,8 @@ class NativeReader(Reader):
         types = index.types[rows]
         if mapped:
             there = index.sizes[rows] > 0
-            there[np.isin(types, [kind for kind, (stored, _) in enumerate(index.kinds) if stored.is_text])] = False
-            there[np.isin(rows, list(index.packed))] = False
+            there &= ~_any([stored.is_text for stored, _ in index.kinds], types)
+            there &= ~index.is_packed[rows]
             if verify:
                 self._refuse(list(check_rows(self, rows[there])), ())
             arrays = self._mapped(rows[there])
@@ -266,8 +268,7 @@ class NativeReader(Reader):
         shapes, raws = [shape for _, shape in index.kinds], [stored.raw for stored, _ in index.kinds]
         outs = list(map(np.empty, map(shapes.__getitem__, kinds), map(raws.__getitem__, kinds)))
         self._refuse(self._fill(rows, outs, verify=verify), ())
-        odd = [kind for kind, (stored, _) in enumerate(index.kinds) if stored.raw != stored.dtype]
-        for number in np.flatnonzero(np.isin(types, odd)).tolist():
+        for number in np.flatnonzero(_any([stored.raw != stored.dtype for stored, _ in index.kinds], types)).tolist():
             outs[number] = self._finished(int(rows[number]), outs[number])
         return dict(zip(wanted, outs, strict=True))
 
@@ -329,9 +330,7 @@ class NativeReader(Reader):
                 if verify:
                     damage += list(check_rows(self, np.array([row])))
         sizes = index.sizes[numbers]
-        plain = sizes > 0
-        if index.packed:
-            plain &= ~np.isin(numbers, list(index.packed))
+        plain = (sizes > 0) & ~index.is_packed[numbers]
         places = np.flatnonzero(plain)
         offsets = index.offsets[numbers[places]]
         if (np.diff(offsets) < 0).any():
@@ -402,6 +401,11 @@ class NativeReader(Reader):
         self._map = None
         if fd >= 0:
             os.close(fd)
+
+
+def _any(of_kind: list[bool], types: np.ndarray) -> np.ndarray:
+    """Return what is true of the kinds of rows, for each row."""
+    return np.array(of_kind, bool)[types] if of_kind else np.zeros(len(types), bool)
 
 
 class _Items(ItemsView[str, LazyVariable]):

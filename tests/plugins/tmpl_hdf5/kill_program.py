@@ -55,9 +55,8 @@ def work(path: str, pipe: int, done: dict[int, int], seed: int) -> None:
             say(b"d", other, value)
 
 
-def listen(pipe: int, done: dict[int, int]) -> int | None:
+def listen(pipe: int, data: bytes, done: dict[int, int]) -> int | None:
     """Take down what a process said; return the variable that it was busy with."""
-    data = b""
     while part := os.read(pipe, 1 << 16):
         data += part
     busy = None
@@ -103,14 +102,16 @@ def main(path: str, kills: int, seed: int) -> None:
             finally:
                 os._exit(1)
         os.close(writer)
+        data, wanted = b"", choice.randrange(1, 120)
         if kill % 5 == 4:  # while it attaches, or before
             time.sleep(choice.uniform(0, 0.01))
         else:
-            assert os.read(reader, SAID.size)[:1] == b"r"
-            time.sleep(choice.uniform(0, 0.012))
+            while len(data) < wanted * SAID.size:
+                data += os.read(reader, 1 << 16)
+            time.sleep(choice.uniform(0, 0.002))
         os.kill(process, signal.SIGKILL)
         before = len(done)
-        busy = listen(reader, done)
+        busy = listen(reader, data, done)
         os.close(reader)
         assert os.waitpid(process, 0)[1] == signal.SIGKILL
         early += len(done) == before

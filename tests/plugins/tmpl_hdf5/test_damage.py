@@ -101,8 +101,9 @@ def test_truncation_at_every_length(tmp_path):
     for length in range(len(data) - 1, -1, -1):
         with path.open("r+b") as file:
             file.truncate(length)
-        with pytest.raises(UnreadableError):
+        with pytest.raises(UnreadableError) as caught:
             FORMAT.open(path)
+        assert length < index.header.index or "cut short" in f"{caught.value} {caught.value.hint}"
         if length < index.header.index + index.header.index_size:
             with pytest.raises(UnreadableError):
                 FORMAT.open_damaged(path)
