@@ -118,9 +118,13 @@ class Switches:
 def installed() -> list[Plugin]:
     """Return what the entry points name, sorted."""
     found = []
+    known: dict[int, tuple[str, str]] = {}  # name and version are parsed anew at each look
     for entry in importlib.metadata.entry_points(group=GROUP):
         distribution = entry.dist
-        name, version = (distribution.name, distribution.version) if distribution else ("unknown", "unknown")
+        if (about := known.get(id(distribution))) is None:
+            about = (distribution.name, distribution.version) if distribution else ("unknown", "unknown")
+            known[id(distribution)] = about
+        name, version = about
         found.append(Plugin(entry.name, name, version, entry.value))
     return sorted(found, key=lambda plugin: (plugin.name, plugin.distribution))
 

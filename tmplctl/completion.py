@@ -46,8 +46,6 @@ def _paths(session: Session, incomplete: str) -> list[tuple[str, str]]:
         shown = f"{folder}/{item.name}" if "/" in incomplete else item.name
         if item.is_dir():
             found.append((shown + "/", "directory"))
-        elif item.name.endswith(".index"):
-            found.append((shown.removesuffix(".index"), "TensorFlow prefix"))
         elif item.name.endswith(suffixes):
             found.append((shown, ""))
     return found

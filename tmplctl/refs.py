@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["check_destination", "find_step", "is_path", "open_checkpoint", "resolve"]
 
 
-def is_path(text: str) -> bool:
-    """Tell whether a reference is a path: it has a separator, or something is there, if only as a prefix."""
+def is_path(session: Session, text: str) -> bool:
+    """Tell whether a reference is a path: it has a separator, or something is there, if only as a prefix of files."""
     if os.sep in text or (os.altsep and os.altsep in text) or text in ("", ".", ".."):
         return True
     if os.path.lexists(text):
         return True
-    return os.path.lexists(f"{text}.index")  # a TensorFlow prefix: `model.ckpt` is no file of its own
+    if "." not in text:  # a prefix that some format may know, such as `model.ckpt`; no word and no number has a dot
+        return False
+    return _some_format_reads(session, Path(text))
 
 
 def resolve(session: Session, text: str) -> Path:
@@ -37,7 +39,7 @@ def resolve(session: Session, text: str) -> Path:
         CheckpointNotFoundError: There is none; the hint has the nearest there is.
         UnreadableError: It is a directory.
     """
-    if not is_path(text):
+    if not is_path(session, text):
         return find_step(session, text).path
     path = Path(text)
     if path.is_dir() and not _some_format_reads(session, path):
@@ -64,7 +66,7 @@ def find_step(session: Session, text: str) -> CheckpointInfo:
         CheckpointNotFoundError: There is none.
         UsageError: The path is that of something else.
     """
-    if is_path(text):
+    if is_path(session, text):
         path = Path(text)
         if not os.path.lexists(path):
             raise CheckpointNotFoundError(f"there is no checkpoint {text!r}", hint="tmplctl list")

@@ -50,7 +50,9 @@ def python(wheels, tmp_path_factory):
     python = home / "bin" / "python"
     (site,) = home.glob("lib/python*/site-packages")
     # Plain paths: the .pth files in them, which would bring in this very source tree, are not read.
-    (site / "packages.pth").write_text("\n".join(path for path in sys.path if "site-packages" in path) + "\n")
+    (site / "packages.pth").write_text(
+        "\n".join(path for path in sys.path if any(Path(path).glob("*.dist-info"))) + "\n"
+    )
     pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
     run(*pip, "install", "--quiet", "--no-deps", "--no-index", "--force-reinstall", *wheels, cwd=home)
     return python

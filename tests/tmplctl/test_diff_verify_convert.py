@@ -139,6 +139,17 @@ def test_verify_a_directory(project, modes, fails, tmp_path):
     assert "there is no directory nowhere" in fails(10, "verify", "-d", "nowhere").err
 
 
+def test_a_checkpoint_of_several_files_is_verified_once(tmp_path, tmplctl):
+    source = f"{Path(__file__).parents[2]}/examples/g2p/g2p_infer_v2/model.ckpt"
+    for part in (".index", ".data-00000-of-00001"):
+        (tmp_path / f"model.ckpt{part}").write_bytes(Path(source + part).read_bytes())
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "model.ckpt"\n')
+    found = tmplctl("verify", tmp_path, "--json").json
+    assert [(report["ok"], Path(report["path"]).name) for report in found["checkpoints"]] == [
+        (True, "model.ckpt.index")
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

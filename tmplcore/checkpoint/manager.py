@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, final
+from typing import Any, Self, final
 
 import numpy as np
 
 from tmplcore.checkpoint import retention
 from tmplcore.checkpoint.catalog import Catalog, warn
 from tmplcore.checkpoint.commit import clean, discard, exists, leftovers, trash
+from tmplcore.checkpoint.fallback import restore_latest, use_found
 from tmplcore.checkpoint.files import (
     checked_step,
     load,
@@ -42,7 +43,6 @@ from tmplcore.checkpoint.tags import Tags, check_tag
 from tmplcore.checkpoint.transfer import restore
 from tmplcore.errors import (
     CheckpointNotFoundError,
-    DamagedError,
     InvalidArgumentError,
     LockedError,
     ProtectedError,
@@ -50,11 +50,6 @@ from tmplcore.errors import (
 from tmplcore.plugins import default_registry
 
 __all__ = ["CheckpointManager"]
-
-T = TypeVar("T")
-
-# How often something is looked up again that was pruned between being found and being opened.
-_TRIES: Final = 5
 
 
 @final
@@ -293,19 +288,19 @@ class CheckpointManager:
     def open(self, reference: str | int = "latest") -> Reader:
         """Open a checkpoint; see `tmplcore.checkpoint.open`."""
         self._worker.wait()
-        return self._attempt(reference, lambda info: open_checkpoint(info.path))
+        return use_found(lambda: self.resolve(reference), lambda info: open_checkpoint(info.path))
 
     def load(
         self, reference: str | int = "latest", include: str | Iterable[str] | None = None
     ) -> dict[str, np.ndarray]:
         """Read a checkpoint into new arrays; see `tmplcore.checkpoint.load`."""
         self._worker.wait()
-        return self._attempt(reference, lambda info: load(info.path, include))
+        return use_found(lambda: self.resolve(reference), lambda info: load(info.path, include))
 
     def plan(self, target: Any, reference: str | int = "latest", **how: Any) -> RestoreReport:
         """Say what `restore` would do; `how` as in `tmplcore.checkpoint.plan`."""
         self._worker.wait()
-        return self._attempt(reference, lambda info: plan(info.path, target, **how))
+        return use_found(lambda: self.resolve(reference), lambda info: plan(info.path, target, **how))
 
     def restore(self, target: Any, reference: str | int = "latest", **how: Any) -> RestoreReport:
         """Restore a checkpoint; `how` as in `tmplcore.checkpoint.restore`.
@@ -319,21 +314,23 @@ class CheckpointManager:
         """
         self._worker.wait()
         if reference == "latest":
-            report, step = self._restore_latest(target, how)
+            report, step = restore_latest(self.resolve, self._catalog.steps, target, how)
         else:
-            report, step = self._attempt(reference, lambda info: (restore(info.path, target, **how), info.step))
+            report, step = use_found(
+                lambda: self.resolve(reference), lambda info: (restore(info.path, target, **how), info.step)
+            )
         self._parent = step
         return report
 
     def verify(self, reference: str | int = "latest", **how: Any) -> VerifyReport:
         """Check a checkpoint; `how` as in `tmplcore.checkpoint.verify`."""
         self._worker.wait()
-        return self._attempt(reference, lambda info: verify(info.path, **how))
+        return use_found(lambda: self.resolve(reference), lambda info: verify(info.path, **how))
 
     def restoring(self, reference: str | int = "latest", **how: Any) -> Restoring:
         """Return a getter that starts variables from a checkpoint; `how` as in `tmplcore.checkpoint.restoring`."""
         self._worker.wait()
-        return self._attempt(reference, lambda info: restoring(info.path, **how))
+        return use_found(lambda: self.resolve(reference), lambda info: restoring(info.path, **how))
 
     # -- keeping and deleting --------------------------------------------------------------------------------------
 
@@ -493,38 +490,3 @@ class CheckpointManager:
         for path in aside:  # outside the lock: freeing large files takes time
             discard(path)
         return PruneReport(tuple(decisions), tuple(gone))
-
-    def _attempt(self, reference: str | int, use: Callable[[CheckpointInfo], T]) -> T:
-        """Use a checkpoint; if it was pruned between being found and being opened, find again."""
-        for _ in range(_TRIES):
-            info = self.resolve(reference)
-            try:
-                return use(info)
-            except CheckpointNotFoundError:
-                if os.path.lexists(info.path):
-                    raise
-        return use(self.resolve(reference))
-
-    def _restore_latest(self, target: Any, how: Mapping[str, Any]) -> tuple[RestoreReport, int]:
-        bad: dict[int, DamagedError] = {}
-
-        def candidate(_: object = None) -> CheckpointInfo:
-            if not bad:
-                return self.resolve("latest")
-            for found in self._catalog.steps.newest_first():
-                if found.info.state == "ok" and found.info.step not in bad:
-                    return found.info
-            raise next(iter(bad.values()))
-
-        lost = 0
-        while True:
-            info = candidate()
-            try:
-                return restore(info.path, target, **how), info.step
-            except CheckpointNotFoundError:
-                lost += 1
-                if lost > _TRIES or os.path.lexists(info.path):
-                    raise
-            except DamagedError as error:
-                bad[info.step] = error
-                warn(f"step {info.step} is damaged, so an earlier one is restored: {error}")

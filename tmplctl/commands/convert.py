@@ -27,6 +27,8 @@ EXAMPLES = (
     "tmplctl convert a.h5 b.h5 --cast 'enc/=float16' --rename 'enc/=encoder/'",
 )
 
+MOST = 10  # lines of one kind; who wants all of thousands asks for JSON
+
 
 def command(
     context: typer.Context,
@@ -132,11 +134,15 @@ class Converted(Report):
         verb = "would write" if self._dry_run else "wrote"
         counted = f"{text.count(len(report.variables), 'variable')}, {text.size(report.nbytes)}"
         screen.line(f"{verb} {self._session.relative(report.path)}: {report.format}, {counted}")
-        for new, old in report.renamed.items():
-            screen.text(f"renamed {old} -> {new}", indent=2)
-        for name, (before, after) in report.cast.items():
-            screen.text(f"cast {name}: {before} -> {after}", indent=2)
-        for name, reason in report.left_out.items():
-            screen.text(f"left out {name}: {reason}", "dim", indent=2)
+        _show_some(screen, "renamed", [f"renamed {old} -> {new}" for new, old in report.renamed.items()])
+        _show_some(screen, "cast", [f"cast {name}: {old} -> {new}" for name, (old, new) in report.cast.items()])
+        _show_some(screen, "left out", [f"left out {name}: {reason}" for name, reason in report.left_out.items()])
         for name, amount in report.overflowed.items():
             screen.text(f"{name}: {amount:,} finite numbers became infinite", "yellow", indent=2)
+
+
+def _show_some(screen: Screen, what: str, lines: list[str]) -> None:
+    for line in lines if len(lines) <= MOST + 1 else lines[:MOST]:
+        screen.text(line, "dim", indent=2)
+    if len(lines) > MOST + 1:
+        screen.text(f"and {len(lines) - MOST:,} more {what}; --json lists them all", "dim", indent=2)

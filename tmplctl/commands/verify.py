@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, final
@@ -29,8 +28,6 @@ EXAMPLES = (
     "tmplctl verify latest --sample 10%    a random tenth of the bytes",
     "tmplctl verify broken.h5 --salvage intact.h5",
 )
-
-_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
 
 
 def command(
@@ -69,12 +66,11 @@ def command(
         if len(paths) != 1:
             raise UsageError(f"--salvage takes one checkpoint, not {len(paths)}", hint="name the damaged one")
         check_destination(session, salvage, force=force)
-    total = sum(_size(path) for path in paths)
-    with Bar(session.output, "verifying", None if share else total) as bar:
+    with Bar(session.output, "verifying") as bar:
         reports = [verify(path, include=only or None, sample=share, jobs=jobs, progress=bar.advance) for path in paths]
     lost: Mapping[str, str] | None = None
     if salvage is not None:
-        with Bar(session.output, "salvaging", total) as bar:
+        with Bar(session.output, "salvaging") as bar:
             lost = write_intact(paths[0], salvage, overwrite=force, progress=bar.advance).left_out
     return Verified(session, reports, salvage, lost, sampled=share is not None)
 
@@ -97,7 +93,7 @@ def _paths(session: Session, refs: Sequence[str] | None) -> list[Path]:
     found: list[Path] = []
     for ref in refs or [str(session.config.directory)]:
         path = Path(ref)
-        if is_path(ref) and path.is_dir():
+        if is_path(session, ref) and path.is_dir():
             inside = _checkpoints_in(session, path)
             if not inside:
                 raise CheckpointNotFoundError(f"{session.relative(path)} has no checkpoints", hint="name a file")
@@ -112,28 +108,21 @@ def _paths(session: Session, refs: Sequence[str] | None) -> list[Path]:
 
 
 def _checkpoints_in(session: Session, directory: Path) -> list[Path]:
-    """Return what is a checkpoint in a directory, or claims by its name to be one."""
+    """Return what is a checkpoint in a directory, or claims by its name to be one; each of several files once."""
+    from tmplcore.checkpoint import open as open_checkpoint
+
     suffixes = tuple(suffix for format_ in session.registry.formats() for suffix in format_.suffixes)
-    found = []
+    found: dict[Path, None] = {}
     for path in sorted(directory.iterdir()):
-        if path.name.startswith(".") or _SHARD.search(path.name) or not path.is_file():
+        if path.name.startswith(".") or not path.is_file():
             continue
-        if path.name.endswith(".index"):
-            path = path.with_name(path.name.removesuffix(".index"))
         try:
-            session.registry.detect(path)
+            with open_checkpoint(path) as reader:
+                found[reader.files[0]] = None  # the one that leads to the others, whichever of them this is
         except (UnreadableError, CheckpointNotFoundError):
-            if not path.name.endswith(suffixes):
-                continue
-        found.append(path)
-    return found
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return sum(item.stat().st_size for item in path.parent.glob(path.name.replace("[", "[[]") + ".data-*"))
+            if path.name.endswith(suffixes):
+                found[path] = None
+    return list(found)
 
 
 @final
