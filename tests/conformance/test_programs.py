@@ -8,15 +8,7 @@ from tests.conformance import suite
 from tests.conformance.describe import agrees
 from tests.conformance.sides import Ours
 
-OPEN = json.loads((suite.HERE / "open_differences.json").read_text())
-
-
-def parameters():
-    for chapter in suite.chapters():
-        for name in suite.programs(chapter):
-            full = f"{chapter}.{name}"
-            marks = [pytest.mark.xfail(reason=OPEN[full], strict=True)] if full in OPEN else []
-            yield pytest.param(chapter, name, id=full, marks=marks)
+NAMES = [(chapter, name) for chapter in suite.chapters() for name in suite.programs(chapter)]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +16,7 @@ def ours():
     return Ours()
 
 
-@pytest.mark.parametrize(("chapter", "name"), [*parameters()])
+@pytest.mark.parametrize(("chapter", "name"), NAMES)
 def test_program(ours, chapter, name):
     program = suite.programs(chapter)[name]
     expected = [(label, program.mended.get(label, value)) for label, value in suite.read(chapter)[name]]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import functools
+import importlib
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, final
 
@@ -87,7 +88,6 @@ class Worker:
         self._error: BaseException | None = None
         self._what = ""
         self._lock = threading.Lock()
-        atexit.register(_report, weakref.ref(self))
 
     @property
     def busy(self) -> bool:
@@ -117,6 +117,8 @@ class Worker:
         """
         with self._lock:
             self._wait()
+            _wait_at_exit()
+            _UNASKED.add(self)
             self._what = what
             # Not a daemon: at exit Python waits for it, so that nothing is half saved.
             self._thread = threading.Thread(target=self._run, args=(job,), name=f"tmplcore: {what}", daemon=False)
@@ -127,6 +129,7 @@ class Worker:
         if thread is not None:
             thread.join()
             self._thread = None
+            _UNASKED.discard(self)
         error, self._error = self._error, None
         if error is not None:
             error.add_note(f"this was {self._what} in the background")
@@ -139,11 +142,25 @@ class Worker:
             self._error = error
 
 
-def _report(reference: weakref.ref[Worker]) -> None:
-    worker = reference()
-    if worker is None:
-        return
-    try:
-        worker.wait()
-    except BaseException as error:  # the last chance to say it
-        print(f"tmplcore: {worker._what} failed: {type(error).__name__}: {error}", file=sys.stderr)
+# Workers whose last job nobody has asked about yet.
+_UNASKED: set[Worker] = set()
+
+
+@functools.cache
+def _wait_at_exit() -> None:
+    """Let Python finish all jobs before it ends.
+
+    It waits for threads anyway, but only after it has closed the thread pools that a job may need to write its file.
+    What is registered later runs earlier, so those have to be imported first.
+    """
+    importlib.import_module("concurrent.futures.thread")
+    register: Any = getattr(threading, "_register_atexit", atexit.register)
+    register(_finish)
+
+
+def _finish() -> None:
+    for worker in tuple(_UNASKED):
+        try:
+            worker.wait()
+        except BaseException as error:  # the last chance to say it
+            print(f"tmplcore: {worker._what} failed: {type(error).__name__}: {error}", file=sys.stderr)
