@@ -211,7 +211,12 @@ class Machine:
         self.scopes.append(self.tf.VariableScope(reuse, name=statement["name"], **options))
 
     def do_step(self, statement: Statement) -> None:
-        self.value("global step", self.tf.train.get_or_create_global_step())
+        # One that is found by its name alone is in TensorFlow the variable's tensor: only names can be compared.
+        step = self.tf.train.get_or_create_global_step()
+        named = (
+            [getattr(item, "name", None) for item in step] if isinstance(step, list) else getattr(step, "name", None)
+        )
+        self.show("global step", named)
 
     def do_graph(self, statement: Statement) -> None:
         with self.tf.Graph().as_default():
