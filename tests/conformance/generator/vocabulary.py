@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+_MAKING: list[str] = []  # the variables of which a companion is being made
 REUSE = {"False": False, "True": True, "AUTO": "AUTO"}
 
 
@@ -167,8 +168,12 @@ def getter(tf: Any, word: str, events: list[Any]) -> Any:
             return getter(name, *args, **kwargs)
 
     def companion(getter: Any, name: str, *args: Any, **kwargs: Any) -> Any:
-        if not name.endswith("_mean"):
-            tf.get_variable("c_mean", [2], trainable=False)
+        if not name.endswith("_mean") and not _MAKING:  # getters behind this one may have renamed the companion
+            _MAKING.append(name)
+            try:
+                tf.get_variable("c_mean", [2], trainable=False)
+            finally:
+                _MAKING.pop()
         return getter(name, *args, **kwargs)
 
     found = {
