@@ -14,7 +14,7 @@ import numpy as np
 from tmplcore.checkpoint.casting import can_cast, cast_array, dtype_named, is_float, is_inexact
 from tmplcore.checkpoint.files import check_used, opened, write, writer_for
 from tmplcore.checkpoint.format import Box, LazyVariable, Metadata, Reader, WriteOptions
-from tmplcore.checkpoint.hashing import hasher, little_endian
+from tmplcore.checkpoint.hashing import content, hasher
 from tmplcore.checkpoint.patterns import Selection, matcher
 from tmplcore.checkpoint.planning import Rules
 from tmplcore.checkpoint.rename import RenameRules
@@ -224,7 +224,7 @@ class PassedOn(LazyVariable):
         hash_ = self._hasher()
         for block in self._source.blocks(max_bytes):
             if hash_ is not None:
-                hash_.update(little_endian(block))
+                hash_.update(content(block))
             yield self._cast(block)
         self._compare(hash_)
 
@@ -237,7 +237,7 @@ class PassedOn(LazyVariable):
         hash_ = self._hasher()
         if hash_ is not None:
             for block in blocks:
-                hash_.update(little_endian(block))
+                hash_.update(content(block))
             self._compare(hash_)
 
     def _compare(self, hash_: Any) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import xxhash
 
-__all__ = ["digest_of", "hasher", "little_endian"]
+from tmplcore.checkpoint.output import little_endian
+
+__all__ = ["content", "digest_of", "hasher"]
 
 
 def hasher(algorithm: str) -> Any:
@@ -22,12 +23,9 @@ def hasher(algorithm: str) -> Any:
     return None
 
 
-def little_endian(array: np.ndarray) -> memoryview:
-    """Return the bytes of an array in C order with the low byte first, without a copy where they are so already."""
-    array = np.ascontiguousarray(array)
-    if sys.byteorder == "big" or array.dtype.byteorder == ">":
-        array = array.astype(array.dtype.newbyteorder("<"))
-    return array.reshape(-1).view(np.uint8).data
+def content(array: np.ndarray) -> memoryview:
+    """Return the bytes of an array that are hashed, without a copy where they are in that order already."""
+    return little_endian(np.ascontiguousarray(array)).reshape(-1).view(np.uint8).data
 
 
 def digest_of(blocks: Iterable[np.ndarray], algorithm: str) -> str | None:
@@ -41,5 +39,5 @@ def digest_of(blocks: Iterable[np.ndarray], algorithm: str) -> str | None:
     if hash_ is None:
         return None
     for block in blocks:
-        hash_.update(little_endian(block))
+        hash_.update(content(block))
     return f"{algorithm}:{hash_.hexdigest()}"
