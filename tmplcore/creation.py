@@ -94,7 +94,10 @@ def _create(
     frame = current_frame()
     store = frame.store
     with store.lock:
-        op_name = _claimed(frame, "Variable" if name is None else name or _UNNAMED)
+        if name == "":  # as the name of a scope it is the root
+            op_name = _claimed(frame.with_prefix(""), _UNNAMED)
+        else:
+            op_name = _claimed(frame, "Variable" if name is None else name)
         wanted = None if dtype is None else as_dtype(dtype).base_dtype
         fixed = None if shape is None else as_shape(shape)
         dims: tuple[int, ...] | None = None
@@ -119,7 +122,8 @@ def _create(
             if fixed is not None and dims is None:  # partly known: the variable keeps it so
                 _check_fit(op_name, source.shape, fixed, validate_shape)
             elif validate_shape:
-                dims = dims or source.shape
+                dims = source.shape if dims is None else dims
+                _check_fit(op_name, source.shape, TensorShape(dims), validate_shape)
             start = Start(source, op_name, store.seed, wanted, dims)
         assert wanted is not None
         trainable = is_trainable(trainable, synchronization)
@@ -163,6 +167,8 @@ def _claimed(frame: Frame, name: str) -> str:
     check_name(name, frame.prefix)
     if name[-1] == "/":  # TensorFlow reads it as the absolute name of a scope, and the variable is that scope's op
         op_name = name[:-1]
+        if not op_name:
+            check_name(name)
         if store.has_named(op_name):
             raise InvalidNameError(f"Duplicate node name in graph: {op_name!r}", hint="leave the slash at the end out")
     else:
