@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, final
 
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
@@ -256,8 +255,8 @@ def new_variable(
     return variable
 
 
-@contextmanager
-def variable_creator_scope(variable_creator: Callable[..., Any]) -> Iterator[None]:
+@final
+class variable_creator_scope:  # noqa: N801 - TensorFlow's name
     """Wrap the construction of every variable, for the length of a `with` block.
 
     Args:
@@ -271,14 +270,23 @@ def variable_creator_scope(variable_creator: Callable[..., Any]) -> Iterator[Non
         ...     get_variable("table", [3]).trainable
         False
     """
-    before = current_frame()
-    creators = (*before.around.creators, variable_creator)
-    CURRENT.set(before.with_creators(creators))
-    try:
-        yield
-    finally:
-        now = current_frame()
-        if now.around.creators is not creators or now.store is not before.store:
+
+    # No generator: one that is dropped halfway would leave the scope whenever, and wherever, it is collected.
+    __slots__ = ("_before", "_creator", "_creators")
+
+    def __init__(self, variable_creator: Callable[..., Any]) -> None:
+        self._creator = variable_creator
+        self._before: Frame
+        self._creators: tuple[Callable[..., Any], ...]
+
+    def __enter__(self) -> None:
+        self._before = before = current_frame()
+        self._creators = (*before.around.creators, self._creator)
+        CURRENT.set(before.with_creators(self._creators))
+
+    def __exit__(self, *_: object) -> None:
+        now, before = current_frame(), self._before
+        if now.around.creators is not self._creators or now.store is not before.store:
             raise NestingError(
                 "Exiting variable_creator_scope without proper nesting.",
                 hint="leave scopes in the opposite order of entering them; `with` does it",
