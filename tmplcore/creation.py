@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
@@ -24,6 +24,8 @@ __all__ = ["create", "is_trainable", "new_variable", "variable_creator_scope"]
 
 _LISTS: Final = (list, tuple, set)
 
+_Mode = TypeVar("_Mode", VariableSynchronization, VariableAggregation)
+
 # The ops beside a variable that TensorFlow makes, so that their names are as taken as there.
 _BESIDE_CALL: Final = MappingProxyType({"initializer": 1, "assign": 1, "read": 1})
 _UNNAMED: Final = "VariableV2"  # an empty name: TensorFlow names the op after its kind
@@ -37,21 +39,28 @@ def is_trainable(trainable: Any, synchronization: Any) -> Any:
     return trainable
 
 
-def check_modes(name: str | None, synchronization: Any, aggregation: Any) -> None:
-    """Refuse what is no member of the two enumerations.
+def checked_modes(
+    name: str | None, synchronization: Any, aggregation: Any
+) -> tuple[VariableSynchronization, VariableAggregation]:
+    """Return the two as members of their enumerations, from members, their numbers or None.
 
     Raises:
         InvalidArgumentError: One of them is something else.
     """
-    for what, value, kind in (
-        ("synchronization", synchronization, VariableSynchronization),
-        ("aggregation", aggregation, VariableAggregation),
-    ):
-        if not (value is None or isinstance(value, kind)):
-            raise InvalidArgumentError(
-                f"Invalid variable {what} mode: {value!r} for variable: {name}",
-                hint=f"use a member of {kind.__name__}",
-            )
+    return (
+        _member(name, "synchronization", VariableSynchronization, synchronization),
+        _member(name, "aggregation", VariableAggregation, aggregation),
+    )
+
+
+def _member(name: str | None, what: str, kind: type[_Mode], value: Any) -> _Mode:
+    try:
+        return kind(0 if value is None else value)
+    except ValueError:
+        raise InvalidArgumentError(
+            f"Invalid variable {what} mode: {value} for variable: {name}",
+            hint=f"use a member of {kind.__name__}",
+        ) from None
 
 
 def create(**arguments: Any) -> Any:
@@ -89,11 +98,14 @@ def _create(
     if not (constraint is None or callable(constraint)):
         raise InvalidArgumentError(f"The `constraint` argument must be a callable, not {constraint!r}")
     if synchronization is not VariableSynchronization.AUTO or aggregation is not VariableAggregation.NONE:
-        check_modes(name, synchronization, aggregation)
+        synchronization, aggregation = checked_modes(name, synchronization, aggregation)
     frame = current_frame()
     store = frame.store
     with store.lock:
-        op_name = _claimed(frame, "Variable" if name is None else name or _UNNAMED)
+        if name == "":  # as the name of a scope it is the root
+            op_name = _claimed(frame.with_prefix(""), _UNNAMED)
+        else:
+            op_name = _claimed(frame, "Variable" if name is None else name)
         wanted = None if dtype is None else as_dtype(dtype).base_dtype
         fixed = None if shape is None else as_shape(shape)
         dims: tuple[int, ...] | None = None
@@ -118,7 +130,8 @@ def _create(
             if fixed is not None and dims is None:  # partly known: the variable keeps it so
                 _check_fit(op_name, source.shape, fixed, validate_shape)
             elif validate_shape:
-                dims = dims or source.shape
+                dims = source.shape if dims is None else dims
+                _check_fit(op_name, source.shape, TensorShape(dims), validate_shape)
             start = Start(source, op_name, store.seed, wanted, dims)
         assert wanted is not None
         trainable = is_trainable(trainable, synchronization)
@@ -162,6 +175,8 @@ def _claimed(frame: Frame, name: str) -> str:
     check_name(name, frame.prefix)
     if name[-1] == "/":  # TensorFlow reads it as the absolute name of a scope, and the variable is that scope's op
         op_name = name[:-1]
+        if not op_name:
+            check_name(name)
         if store.has_named(op_name):
             raise InvalidNameError(f"Duplicate node name in graph: {op_name!r}", hint="leave the slash at the end out")
     else:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
-from tmplcore.creation import check_modes, create, is_trainable
+from tmplcore.creation import checked_modes, create, is_trainable
 from tmplcore.dtypes import DType, as_dtype, float32
 from tmplcore.errors import (
     InitializerError,
@@ -221,7 +221,7 @@ def _get_variable(
     if dtype is None:
         dtype = settings.dtype
     if synchronization is not _AUTO or aggregation is not _NONE:
-        check_modes(name, synchronization, aggregation)
+        synchronization, aggregation = checked_modes(name, synchronization, aggregation)
     arguments = {
         "name": scope._prefix + name,
         "shape": shape,

@@ -597,6 +597,17 @@ def modes_that_do_not_exist(tf, t):
 
 
 @program("6.7")
+def modes_by_their_numbers(tf, t):
+    for number in (0, 1, 3, 4):
+        with t.fails(f"aggregation {number}"):
+            t(f"a{number}", tf.get_variable(f"a{number}", [], aggregation=number).aggregation.name)
+        with t.fails(f"synchronization {number}"):
+            variable = tf.get_variable(f"s{number}", [], synchronization=number)
+            t(f"s{number}", [variable.synchronization.name, variable.trainable])
+    t("none", tf.get_variable("n", [], aggregation=None, synchronization=None).synchronization.name)
+
+
+@program("6.7")
 def trainable_of_any_value(tf, t):
     t("word", tf.get_variable("a", [], trainable="x"))
     t("one", tf.get_variable("b", [], trainable=1))
