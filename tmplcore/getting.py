@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
-from tmplcore.creation import check_modes, create, is_trainable
+from tmplcore.creation import checked_modes, create, is_trainable
 from tmplcore.dtypes import DType, as_dtype, float32
 from tmplcore.errors import (
     InitializerError,
@@ -22,6 +22,7 @@ from tmplcore.journal import Journal
 from tmplcore.losses import RegularizationLoss
 from tmplcore.messages import described, nearest
 from tmplcore.modes import VariableAggregation, VariableSynchronization
+from tmplcore.naming import check_name
 from tmplcore.scope import Reuse
 from tmplcore.shapes import as_shape
 from tmplcore.store import VariableStore, current_frame
@@ -221,7 +222,7 @@ def _get_variable(
     if dtype is None:
         dtype = settings.dtype
     if synchronization is not _AUTO or aggregation is not _NONE:
-        check_modes(name, synchronization, aggregation)
+        synchronization, aggregation = checked_modes(name, synchronization, aggregation)
     arguments = {
         "name": scope._prefix + name,
         "shape": shape,
@@ -357,7 +358,7 @@ def create_shared(
     try:
         variable = _made(store, name, initial_value, given_dtype, given_shape, arguments, attempt)
         try:
-            _regularized(store, variable, regularizer, attempt)
+            _regularized(store, name, variable, regularizer)
         except BaseException:
             attempt.rollback()
             raise
@@ -385,9 +386,11 @@ def _made(
     return variable
 
 
-def _regularized(store: VariableStore, variable: Any, regularizer: Any, journal: Journal) -> None:
-    """Record what the regularizer says about a new variable, unless that is nothing."""
-    full_name = variable.name.rpartition(":")[0]
+def _regularized(store: VariableStore, full_name: str, variable: Any, regularizer: Any) -> None:
+    """Record what the regularizer says about a new variable, unless that is nothing.
+
+    It runs in a name scope called after what `get_variable` was asked for, whatever the variable came to be called.
+    """
     now = current_frame()
     CURRENT.set(now.with_prefix(f"{full_name}/Regularizer/"))
     try:
@@ -395,6 +398,7 @@ def _regularized(store: VariableStore, variable: Any, regularizer: Any, journal:
     finally:
         CURRENT.set(now)
     if loss is not None:
+        check_name(f"{full_name}/Regularizer/")
         name = getattr(loss, "name", None)  # that of the op that made it, where it has one
         if not isinstance(name, str):
             inner = getattr(regularizer, "__name__", type(regularizer).__name__).strip("<>")

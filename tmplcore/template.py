@@ -48,7 +48,9 @@ class Template:
         self._scope: VariableScope | None = None
         self._captured_now = create_scope_now
         if create_scope_now:
-            with variable_scope(unique_name, name, custom_getter=custom_getter, auxiliary_name_scope=False) as scope:
+            with variable_scope(
+                unique_name or None, name, custom_getter=custom_getter, auxiliary_name_scope=False
+            ) as scope:
                 pass
             # TensorFlow loses the parent's dtype here, and takes the numbered name for the name scope.
             self._scope = VariableScope._made(

@@ -55,6 +55,8 @@ def assert_global_step(global_step_tensor: Any) -> None:
     Raises:
         InvalidTypeError: It is none.
     """
+    if not hasattr(global_step_tensor, "dtype"):
+        raise InvalidTypeError(f'Existing "global_step" must be a Variable or Tensor: {global_step_tensor!r}.')
     if not as_dtype(global_step_tensor.dtype).base_dtype.is_integer:
         raise InvalidTypeError(f'Existing "global_step" does not have integer type: {global_step_tensor.dtype}')
     if global_step_tensor.shape.rank not in {None, 0}:
