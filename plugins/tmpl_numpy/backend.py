@@ -79,7 +79,8 @@ class NumpyBackend(Backend):
 
     def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
         """Return the array itself."""
-        return np.asarray(cell.value)
+        value = cell.value
+        return value if type(value) is np.ndarray else np.asarray(value)
 
     def memory(self, spec: VariableSpec, cell: Cell) -> np.ndarray | None:
         """Return the array itself, unless its user made it unfit by changing it."""

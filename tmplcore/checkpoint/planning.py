@@ -145,9 +145,8 @@ def make_plan(
     Patterns are tried on both names of a variable, the one in the checkpoint and the one in the target.
     """
     same_names = selection.everything and not len(rules)
-    if same_names and state.plain is not None and (matches := _all_exact(reader, state.plain)) is not None:
-        direct = dict(state.plain)
-        return RestoreReport(str(reader.path), matches, nbytes=sum(map(_nbytes, direct.values()))), Moves(direct, [])
+    if same_names and (exact := _all_exact(reader, state.places)) is not None:
+        return exact
     variables = dict(reader.items())
     renamed = {} if same_names else rules.apply(variables, selection)
     check_used(selection, [*variables, *renamed, *state.places])
@@ -193,21 +192,32 @@ def make_plan(
     return report, moves
 
 
-def _all_exact(reader: Reader, arrays: Mapping[str, np.ndarray]) -> Matches | None:
-    """Return the matches if the target is the checkpoint's variables, in its order, as arrays to be read into.
+def _all_exact(reader: Reader, places: Mapping[str, Place]) -> tuple[RestoreReport, Moves] | None:
+    """Return the plan if the target is the checkpoint's variables in its order, all of them in memory.
 
     That is the usual case, and its cost is that of the comparisons: no object is made for a variable.
     """
     names, shapes, dtypes = reader.columns()
-    values = arrays.values()
+    values = places.values()
     if (
-        list(arrays) == names
-        and all(map(operator.eq, map(_shape, values), shapes))
-        and list(map(_dtype, values)) == dtypes
-        and all(map(_plain, values))
+        list(places) != names
+        or not all(map(operator.eq, map(_shape, values), shapes))
+        or list(map(_dtype, values)) != dtypes
     ):
-        return Matches(names, shapes, dtypes)
-    return None
+        return None
+    arrays = [array for array in map(_memory, values) if array is not None]
+    if len(arrays) < len(names) or not all(map(_plain, arrays)):
+        return None
+    report = RestoreReport(str(reader.path), Matches(names, shapes, dtypes), nbytes=sum(map(_nbytes, arrays)))
+    return report, Moves(dict(zip(names, arrays, strict=True)), [])
+
+
+def _memory(place: Place) -> np.ndarray | None:
+    """Return the memory that a value can be read straight into."""
+    if isinstance(place, np.ndarray):
+        return place
+    memory = place.memory()
+    return memory if memory is not None and memory.dtype == place.dtype and not memory.dtype.hasobject else None
 
 
 def refuse(report: RestoreReport) -> None:
@@ -287,4 +297,4 @@ def _unexpected(name: str, lazy: LazyVariable, rule: str | None, action: str) ->
 _nbytes: Final = operator.attrgetter("nbytes")
 _shape: Final = operator.attrgetter("shape")
 _dtype: Final = operator.attrgetter("dtype")
-_plain: Final = operator.attrgetter("flags.carray")
+_plain: Final = operator.attrgetter("flags.carray")  # C order, aligned, writable

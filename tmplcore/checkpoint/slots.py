@@ -144,9 +144,13 @@ class VariableSlot(Slot):
 
     def source(self) -> np.ndarray | LazyVariable:
         """Return the value; a lazy one of a backend that keeps it outside memory."""
-        if self.sliced and self.shape is not None and not self.dtype.hasobject:
-            return BackendVariable(self._variable)
-        return to_numpy(self._variable.numpy(), self.dtype)
+        variable = self._variable
+        if variable.backend.persistent and self.sliced and self.shape is not None and not self.dtype.hasobject:
+            return BackendVariable(variable)
+        value = variable.numpy()
+        if type(value) is np.ndarray and value.dtype is self.dtype and not value.dtype.hasobject:
+            return value
+        return to_numpy(value, self.dtype)
 
     def memory(self) -> np.ndarray | None:
         """Return the backend's own memory, where it has any."""

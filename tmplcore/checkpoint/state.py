@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from itertools import compress
 from operator import attrgetter
 from typing import Any, Final, final
 
@@ -66,10 +67,10 @@ class State:
         """Return the names of the trainable variables; None if the object does not say."""
         if self.plain is not None:
             return None
-        known = [(n, p.trainable) for n, p in self.places.items() if type(p) is not np.ndarray and isinstance(p, Slot)]
-        if all(trainable is None for _, trainable in known):
+        known = {name: place.trainable for name, place in self.places.items() if not isinstance(place, np.ndarray)}
+        if set(known.values()) <= {None}:
             return None
-        return frozenset(name for name, trainable in known if trainable)
+        return frozenset(compress(known, known.values()))
 
     def slot(self, name: str) -> Slot:
         """Return the slot of a place."""
@@ -142,8 +143,10 @@ def _variables(value: Any) -> list[Any] | None:
 def _variable_state(variables: Iterable[Any], whole: Any) -> State:
     flat: dict[int, Any] = {}
     for variable in variables:
-        for part in variable if _is_partitioned(variable) else (variable,):
-            flat[id(part)] = part  # one that is listed twice is still one
+        if _is_variable(variable):
+            flat[id(variable)] = variable  # one that is listed twice is still one
+        else:
+            flat |= {id(part): part for part in variable}
     slots: dict[str, Slot] = {}
     shards: dict[str, list[tuple[Box, Slot]]] = {}
     shapes: dict[str, tuple[int, ...]] = {}

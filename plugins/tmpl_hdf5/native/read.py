@@ -55,7 +55,9 @@ class NativeVariable(LazyVariable):
     @property
     def nbytes(self) -> int:
         """Bytes of the value."""
-        stored, shape = self._reader.kind(self._row)
+        if self.dtype.kind not in "OU":
+            return math.prod(self.shape) * self.dtype.itemsize
+        stored, shape = self._reader.kind(self._row)  # text has another size in the file
         return math.prod(shape) * stored.raw.itemsize
 
     @property
