@@ -388,12 +388,14 @@ def _made(
 def _regularized(store: VariableStore, variable: Any, regularizer: Any, journal: Journal) -> None:
     """Record what the regularizer says about a new variable, unless that is nothing."""
     full_name = variable.name.rpartition(":")[0]
-    now = current_frame()
-    CURRENT.set(now.with_prefix(f"{full_name}/Regularizer/"))
+    frame = current_frame()
+    inside = frame.with_prefix(f"{full_name}/Regularizer/")
+    CURRENT.set(inside)
     try:
         loss = regularizer(variable)
     finally:
-        CURRENT.set(now)
+        now = CURRENT.get()
+        CURRENT.set(frame if now is inside else now.with_prefix(frame.prefix))
     if loss is not None:
         name = getattr(loss, "name", None)  # that of the op that made it, where it has one
         if not isinstance(name, str):
