@@ -338,7 +338,8 @@ def create_shared(
 ) -> Any:
     """Create a variable that `get_variable` finds again."""
     if is_constant(initializer):
-        initial_value, given_dtype, given_shape = initializer, None, None if shape is None else as_shape(shape)
+        known = shape is not None and arguments["validate_shape"]
+        initial_value, given_dtype, given_shape = initializer, None, as_shape(shape) if known else None
     else:
         if initializer is None and shape is None:
             raise InitializerError(
