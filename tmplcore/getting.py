@@ -392,12 +392,14 @@ def _regularized(store: VariableStore, full_name: str, variable: Any, regularize
 
     It runs in a name scope called after what `get_variable` was asked for, whatever the variable came to be called.
     """
-    now = current_frame()
-    CURRENT.set(now.with_prefix(f"{full_name}/Regularizer/"))
+    frame = current_frame()
+    inside = frame.with_prefix(f"{full_name}/Regularizer/")
+    CURRENT.set(inside)
     try:
         loss = regularizer(variable)
     finally:
-        CURRENT.set(now)
+        now = CURRENT.get()
+        CURRENT.set(frame if now is inside else now.with_prefix(frame.prefix))
     if loss is not None:
         check_name(f"{full_name}/Regularizer/")
         name = getattr(loss, "name", None)  # that of the op that made it, where it has one
