@@ -338,7 +338,8 @@ def create_shared(
 ) -> Any:
     """Create a variable that `get_variable` finds again."""
     if is_constant(initializer):
-        initial_value, given_dtype, given_shape = initializer, None, None if shape is None else as_shape(shape)
+        known = shape is not None and arguments["validate_shape"]
+        initial_value, given_dtype, given_shape = initializer, None, as_shape(shape) if known else None
     else:
         if initializer is None and shape is None:
             raise InitializerError(
@@ -391,12 +392,14 @@ def _regularized(store: VariableStore, full_name: str, variable: Any, regularize
 
     It runs in a name scope called after what `get_variable` was asked for, whatever the variable came to be called.
     """
-    now = current_frame()
-    CURRENT.set(now.with_prefix(f"{full_name}/Regularizer/"))
+    frame = current_frame()
+    inside = frame.with_prefix(f"{full_name}/Regularizer/")
+    CURRENT.set(inside)
     try:
         loss = regularizer(variable)
     finally:
-        CURRENT.set(now)
+        now = CURRENT.get()
+        CURRENT.set(frame if now is inside else now.with_prefix(frame.prefix))
     if loss is not None:
         check_name(f"{full_name}/Regularizer/")
         name = getattr(loss, "name", None)  # that of the op that made it, where it has one
