@@ -199,12 +199,14 @@ def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[
         return function
 
     def call() -> Any:
-        now = current_frame()
-        CURRENT.set(now.with_prefix(prefix))
+        before = current_frame()
+        inside = before.with_prefix(prefix)
+        CURRENT.set(inside)
         try:
             return function()
-        finally:
-            CURRENT.set(now)
+        finally:  # default names that it took below the current scope stay taken
+            now = CURRENT.get()
+            CURRENT.set(before if now is inside else now.with_prefix(before.prefix))
 
     return call
 

@@ -22,6 +22,7 @@ from tmplcore.journal import Journal
 from tmplcore.losses import RegularizationLoss
 from tmplcore.messages import described, nearest
 from tmplcore.modes import VariableAggregation, VariableSynchronization
+from tmplcore.naming import check_name
 from tmplcore.scope import Reuse
 from tmplcore.shapes import as_shape
 from tmplcore.store import VariableStore, current_frame
@@ -353,7 +354,8 @@ def create_shared(
 ) -> Any:
     """Create a variable that `get_variable` finds again."""
     if is_constant(initializer):
-        initial_value, given_dtype, given_shape = initializer, None, None if shape is None else as_shape(shape)
+        known = shape is not None and arguments["validate_shape"]
+        initial_value, given_dtype, given_shape = initializer, None, as_shape(shape) if known else None
     else:
         if initializer is None and shape is None:
             raise InitializerError(
@@ -373,7 +375,7 @@ def create_shared(
     try:
         variable = _made(store, name, initial_value, given_dtype, given_shape, arguments, attempt)
         try:
-            _regularized(store, variable, regularizer, attempt)
+            _regularized(store, name, variable, regularizer)
         except BaseException:
             attempt.rollback()
             raise
@@ -401,16 +403,21 @@ def _made(
     return variable
 
 
-def _regularized(store: VariableStore, variable: Any, regularizer: Any, journal: Journal) -> None:
-    """Record what the regularizer says about a new variable, unless that is nothing."""
-    full_name = variable.name.rpartition(":")[0]
-    now = current_frame()
-    CURRENT.set(now.with_prefix(f"{full_name}/Regularizer/"))
+def _regularized(store: VariableStore, full_name: str, variable: Any, regularizer: Any) -> None:
+    """Record what the regularizer says about a new variable, unless that is nothing.
+
+    It runs in a name scope called after what `get_variable` was asked for, whatever the variable came to be called.
+    """
+    frame = current_frame()
+    inside = frame.with_prefix(f"{full_name}/Regularizer/")
+    CURRENT.set(inside)
     try:
         loss = regularizer(variable)
     finally:
-        CURRENT.set(now)
+        now = CURRENT.get()
+        CURRENT.set(frame if now is inside else now.with_prefix(frame.prefix))
     if loss is not None:
+        check_name(f"{full_name}/Regularizer/")
         name = getattr(loss, "name", None)  # that of the op that made it, where it has one
         if not isinstance(name, str):
             inner = getattr(regularizer, "__name__", type(regularizer).__name__).strip("<>")

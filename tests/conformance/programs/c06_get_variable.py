@@ -521,6 +521,19 @@ def regularization_losses(tf, t):
     t("v", v)
 
 
+@program("6.6", "1.3")
+def losses_are_named_by_the_key(tf, t):
+    tf.Variable(1.0, name="v")
+    t("v", tf.get_variable("v", [], regularizer=lambda v: tf.constant(1.0, name="loss")))
+
+    def rename(next_creator, **kwargs):
+        return next_creator(**{**kwargs, "name": "renamed"})
+
+    with tf.variable_creator_scope(rename):
+        t("w", tf.get_variable("w", [], regularizer=lambda v: tf.constant(1.0, name="loss")))
+        t("none", tf.get_variable("_x", [], regularizer=lambda v: None))
+
+
 @program("6.6")
 def a_number_as_regularization_loss(tf, t):
     tf.get_variable("v", [], regularizer=lambda v: 0.5)
