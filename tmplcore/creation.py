@@ -23,6 +23,10 @@ from tmplcore.variable import Variable
 __all__ = ["create", "is_trainable", "new_variable", "variable_creator_scope"]
 
 _LISTS: Final = (list, tuple, set)
+_AUTO: Final = VariableSynchronization.AUTO
+_ON_READ: Final = VariableSynchronization.ON_READ
+_NONE: Final = VariableAggregation.NONE
+_GLOBAL: Final = (GraphKeys.GLOBAL_VARIABLES,)
 
 _Mode = TypeVar("_Mode", VariableSynchronization, VariableAggregation)
 
@@ -35,7 +39,7 @@ _BESIDE_CONSTANT: Final = MappingProxyType({"initial_value": 1, "assign": 1, "re
 def is_trainable(trainable: Any, synchronization: Any) -> Any:
     """Return what `trainable=None` stands for; anything else as it is."""
     if trainable is None:
-        return synchronization is not VariableSynchronization.ON_READ
+        return synchronization is not _ON_READ
     return trainable
 
 
@@ -81,8 +85,8 @@ def _create(
     dtype: Any = None,
     constraint: Any = None,
     use_resource: bool | None = None,
-    synchronization: Any = VariableSynchronization.AUTO,
-    aggregation: Any = VariableAggregation.NONE,
+    synchronization: Any = _AUTO,
+    aggregation: Any = _NONE,
     shape: Any = None,
     **_kwargs: Any,
 ) -> Variable:
@@ -97,7 +101,7 @@ def _create(
         )
     if not (constraint is None or callable(constraint)):
         raise InvalidArgumentError(f"The `constraint` argument must be a callable, not {constraint!r}")
-    if synchronization is not VariableSynchronization.AUTO or aggregation is not VariableAggregation.NONE:
+    if synchronization is not _AUTO or aggregation is not _NONE:
         synchronization, aggregation = checked_modes(name, synchronization, aggregation)
     frame = current_frame()
     store = frame.store
@@ -136,7 +140,7 @@ def _create(
         assert wanted is not None
         trainable = is_trainable(trainable, synchronization)
         spec = VariableSpec(op_name, dims, wanted.dtype, trainable=bool(trainable))
-        variable = Variable.build(
+        variable = Variable.made(
             spec,
             store.backend.create(spec, start),
             store.backend,
@@ -152,7 +156,7 @@ def _create(
             initial=start.kept(),
         )
         store.add(variable, frame.around.journal)
-        keys = dict.fromkeys((GraphKeys.GLOBAL_VARIABLES,) if collections is None else collections)
+        keys = dict.fromkeys(_GLOBAL if collections is None else collections)
         if trainable:
             keys[GraphKeys.TRAINABLE_VARIABLES] = None
         for key in keys:
@@ -195,12 +199,14 @@ def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[
         return function
 
     def call() -> Any:
-        now = current_frame()
-        CURRENT.set(now.with_prefix(prefix))
+        before = current_frame()
+        inside = before.with_prefix(prefix)
+        CURRENT.set(inside)
         try:
             return function()
-        finally:
-            CURRENT.set(now)
+        finally:  # default names that it took below the current scope stay taken
+            now = CURRENT.get()
+            CURRENT.set(before if now is inside else now.with_prefix(before.prefix))
 
     return call
 
@@ -218,8 +224,8 @@ def new_variable(
     import_scope: Any = None,
     constraint: Any = None,
     use_resource: bool | None = None,
-    synchronization: Any = VariableSynchronization.AUTO,
-    aggregation: Any = VariableAggregation.NONE,
+    synchronization: Any = _AUTO,
+    aggregation: Any = _NONE,
     shape: Any = None,
 ) -> Any:
     """Make a variable that is not shared; TensorFlow's `Variable(...)`.

@@ -14,7 +14,7 @@ from tmplcore.dtypes import DType, as_dtype
 from tmplcore.errors import BackendError, InitializerError, InvalidArgumentError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
 from tmplcore.random import drawing
-from tmplcore.shapes import TensorShape
+from tmplcore.shapes import TensorShape, as_dims
 
 __all__ = [
     "Constant",
@@ -193,36 +193,41 @@ class InitialCall:
         initializer: A function.
         shape: The variable's shape, None if the value decides.
         dtype: The variable's dtype, None if the value decides.
-        keywords: What the function gets besides the shape.
+        partition_info: What the function is told of the whole that the variable is a part of; None if nothing.
     """
 
-    __slots__ = ("dtype", "initializer", "keywords", "shape")
+    __slots__ = ("dtype", "initializer", "partition_info", "shape")
 
     def __init__(
         self,
         initializer: Callable[..., Any],
         shape: tuple[int, ...] | None,
         dtype: DType | None,
-        keywords: dict[str, Any],
+        partition_info: Any = None,
     ) -> None:
         self.initializer = initializer
         self.shape = shape
         self.dtype = dtype
-        self.keywords = keywords
+        self.partition_info = partition_info
 
     def __call__(self) -> Any:
         """Compute the value."""
         if self.shape is None:
             return self.initializer()
-        return self.initializer(list(self.shape), **self.keywords)
+        return self.initializer(list(self.shape), **self._keywords())
 
     def blocks(self) -> Iterator[np.ndarray] | None:
         """Compute the value by pieces, if the initializer can; else return None."""
         by_blocks = getattr(self.initializer, "blocks", None)
         if by_blocks is None or self.shape is None:
             return None
-        pieces: Iterator[np.ndarray] = by_blocks(list(self.shape), **self.keywords)
+        pieces: Iterator[np.ndarray] = by_blocks(list(self.shape), **self._keywords())
         return pieces
+
+    def _keywords(self) -> dict[str, Any]:
+        if self.partition_info is None:
+            return {"dtype": self.dtype}
+        return {"dtype": self.dtype, "partition_info": self.partition_info}
 
 
 def initial_call(
@@ -235,9 +240,10 @@ def initial_call(
     """
     if initializer is None:
         initializer = _default_initializer(name, dtype)
-    if not shape.is_fully_defined():
+    dims = as_dims(shape)
+    if dims is None:
         if not isinstance(initializer, type) and _needs_nothing(initializer):
-            return InitialCall(initializer, None, None, {})
+            return InitialCall(initializer, None, None)
         raise InitializerError(
             "The initializer passed is not valid. It should be a callable with no arguments and the shape should not "
             "be provided or an instance of `tf.keras.initializers.*' and `shape` should be fully defined. "
@@ -246,10 +252,9 @@ def initial_call(
         )
     if isinstance(initializer, type):
         initializer = initializer()
-    keywords: dict[str, Any] = {"dtype": dtype}
-    if partition_info is not None and _takes(initializer, "partition_info"):
-        keywords["partition_info"] = partition_info
-    return InitialCall(initializer, tuple(int(size) for size in shape.as_list() if size is not None), dtype, keywords)
+    if partition_info is not None and not _takes(initializer, "partition_info"):
+        partition_info = None
+    return InitialCall(initializer, dims, dtype, partition_info)
 
 
 def _default_initializer(name: str, dtype: DType) -> Any:

@@ -16,6 +16,7 @@ from tmplcore.frame import CURRENT, Around, Frame, Parked
 from tmplcore.journal import Journal
 from tmplcore.naming import OpNames, check_name
 from tmplcore.numbering import NOTHING
+from tmplcore.plugins import default_registry
 from tmplcore.scope import VariableScope
 
 if TYPE_CHECKING:
@@ -120,8 +121,6 @@ class VariableStore:
 
     def announce(self, variable: Any) -> None:
         """Tell plugins that listen of a new variable."""
-        from tmplcore.plugins import default_registry
-
         hook = default_registry().hook.tmplcore_variable_created
         if hook.get_hookimpls():
             hook(variable=variable)
@@ -224,8 +223,6 @@ class VariableStore:
 
 
 def _load_backend(name: str) -> Backend:
-    from tmplcore.plugins import default_registry
-
     backend: Backend = default_registry().backend(name).load_factory()()
     return backend
 

@@ -114,3 +114,69 @@ def a_global_step_must_be_a_tensor(tf, t):
     with t.fails("a number", "must be a Variable or Tensor"):
         tf.train.assert_global_step(3)
     tf.train.assert_global_step(tf.train.get_or_create_global_step())
+
+
+@program("6", "3.4")
+def scopes_in_an_initializer(tf, t):
+    def initializer(shape, dtype=None, partition_info=None):
+        t("name scope", tf.get_default_graph().get_name_scope())
+        with tf.variable_scope(None, "unit") as scope:
+            t("inside", scope.name)
+            tf.get_variable("other", shape)
+        return np.ones(shape, np.float32)
+
+    with tf.variable_scope("s"):
+        with tf.name_scope("ops"):
+            t("v", tf.get_variable("v", [2], initializer=initializer))
+        with tf.variable_scope(None, "unit") as scope:
+            t("after", scope)
+    with tf.variable_scope("s"), tf.variable_scope(None, "unit") as scope:
+        t("again", scope)
+
+
+@program("6")
+def an_identity_of_any_number(tf, t):
+    t("complex", tf.get_variable("c", [2, 3], tf.complex64, initializer=tf.initializers.identity()))
+    with t.fails("made for integers"):
+        tf.initializers.identity(dtype=tf.int32)
+    with t.fails("integers"):
+        tf.get_variable("j", [2, 2], tf.int32, initializer=tf.initializers.identity())
+
+
+@program("9", "12", "11")
+def getters_of_real_projects(tf, t):
+    with tf.variable_scope("model"):
+        parameters = [tf.get_variable(name, [2]) for name in "ab"]
+    average = tf.train.ExponentialMovingAverage(0.9)
+    average.apply(parameters)
+    tf.get_default_graph().clear_collection("cond_context")  # of TensorFlow's own ops
+
+    def averaged(getter, *args, **kwargs):
+        return average.average(getter(*args, **kwargs))
+
+    with tf.variable_scope("", custom_getter=averaged, reuse=True), tf.variable_scope("model"):
+        t("an average", tf.get_variable("a", [2]))
+
+    def renamed(getter, name, *args, **kwargs):
+        return getter(name.replace("kernel", "W"), *args, **kwargs)
+
+    with tf.variable_scope("block"):
+        with tf.variable_scope(tf.get_variable_scope(), custom_getter=renamed, auxiliary_name_scope=False) as scope:
+            t("the scope again", scope)
+            t("renamed", tf.get_variable("kernel", [1]))
+
+    def local(getter, *args, **kwargs):
+        keys = kwargs["collections"] or [tf.GraphKeys.GLOBAL_VARIABLES]
+        kwargs["collections"] = [
+            tf.GraphKeys.LOCAL_VARIABLES if key == tf.GraphKeys.GLOBAL_VARIABLES else key for key in keys
+        ]
+        return getter(*args, **kwargs)
+
+    with tf.variable_scope("v0", custom_getter=local, reuse=tf.AUTO_REUSE):
+        t("local", tf.get_variable("g", [1]))
+        t("local, not trained", tf.get_variable("h", [1], trainable=False, collections=["variables", "extra"]))
+
+    now = tf.get_variable_scope()
+    by_hand = tf.VariableScope(now.reuse, custom_getter=now.custom_getter, caching_device=now.caching_device)
+    with tf.variable_scope(by_hand), tf.variable_scope("layer"), tf.variable_scope("w") as scope:
+        t("by hand", [scope, tf.get_variable("var", [2])])
