@@ -113,6 +113,6 @@ def _writable(session: Session) -> str:
 
 def open_checkpoint(session: Session, text: str) -> Reader:
     """Open the checkpoint that a reference means, in whatever format it is."""
-    from tmplcore.checkpoint import open as open_path
+    from tmplcore.checkpoint.files import open_checkpoint as open_path
 
     return open_path(resolve(session, text))
