@@ -27,6 +27,8 @@ def is_path(session: Session, text: str) -> bool:
         return True
     if os.path.lexists(text):
         return True
+    if any(text.endswith(plugin.suffixes) for plugin in session.registry.formats()):
+        return True  # a file that is not there, rather than a tag that is not
     if "." not in text:  # a prefix that some format may know, such as `model.ckpt`; no word and no number has a dot
         return False
     return _some_format_reads(session, Path(text))

@@ -156,6 +156,17 @@ def test_check_proposes_renames_that_can_be_pasted(project, modes, tmplctl):
     assert tmplctl("check", "model:other_names", "latest", "--exclude", "old/", *arguments).code == 0
 
 
+def test_check_pairs_unlike_names_and_names_a_rule_that_leads_nowhere(project, modes, tmplctl):
+    tmplctl(
+        "convert", "latest", "far.npz", "--only", "model/", "--rename", "model/kernel=w", "--rename", "model/bias=zz"
+    )
+    found = modes("check", "model:build", "far.npz", "--missing", "skip")
+    assert [one["rule"] for one in found.json.json["proposals"]] == ["w=model/kernel", "zz=model/bias"]
+    wrong = modes("check", "model:build", "latest", "--rename", "model/=elsewhere/")
+    assert wrong.json.json["proposals"] == []
+    assert "the rule model/=elsewhere/ makes no name that model:build has" in " ".join(wrong.human.out.split())
+
+
 def test_check_allocates_nothing(project, tmplctl):
     (project / "huge.py").write_text(
         "from tmplcore import get_variable\n\ndef build():\n    get_variable('w', [1 << 20, 1 << 20])\n"
