@@ -68,7 +68,7 @@ def command(
     """
     from tmplcore.checkpoint import plan, propose_renames
     from tmplctl.refs import open_checkpoint
-    from tmplctl.source import build, is_program, wanted
+    from tmplctl.source import build_dry, is_program, wanted
 
     session: Session = context.find_root().obj
     if len(arguments) > 2:
@@ -81,7 +81,7 @@ def command(
     how = {"rename": rules, **matching_of(session, only, exclude, missing, unexpected, mismatch, cast=cast)}
     with open_checkpoint(session, ref) as reader:
         if is_program(source):
-            with build(session, source, "shapes") as built:
+            with build_dry(session, source) as built:
                 found = plan(reader, built.value, **how)
         else:
             with open_checkpoint(session, source) as target:
