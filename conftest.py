@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sysconfig
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,10 @@ for _name in [name for name in os.environ if name.startswith("TMPL")]:
 collect_ignore_glob = [
     f"plugins/tmpl_{framework}/*" for framework in ("torch", "jax") if importlib.util.find_spec(framework) is None
 ]
+
+
+# What a shell in a test calls `tmplctl` is the one that is tested, whether its environment was activated or not.
+os.environ["PATH"] = sysconfig.get_path("scripts") + os.pathsep + os.environ.get("PATH", "")
 
 
 @pytest.fixture(autouse=True)

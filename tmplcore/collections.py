@@ -187,11 +187,8 @@ class Collections:
         return [item for item in items if hasattr(item, "name") and matches(item.name)]
 
     def below(self, key: Any, prefix: str) -> list[Any]:
-        """Return the items whose names begin with `prefix`, taken literally; all of them if it is empty."""
-        items = self._items.get(key, ())
-        if not prefix:
-            return list(items)
-        return [item for item in items if getattr(item, "name", "").startswith(prefix)]
+        """Return the items that have a name which begins with `prefix`, taken literally."""
+        return [item for item in self._items.get(key, ()) if hasattr(item, "name") and item.name.startswith(prefix)]
 
     def ref(self, key: Any) -> _Items:
         """Return the collection itself, made if there is none."""

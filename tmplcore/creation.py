@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar, final
 
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
@@ -24,6 +23,12 @@ from tmplcore.variable import Variable
 __all__ = ["create", "is_trainable", "new_variable", "variable_creator_scope"]
 
 _LISTS: Final = (list, tuple, set)
+_AUTO: Final = VariableSynchronization.AUTO
+_ON_READ: Final = VariableSynchronization.ON_READ
+_NONE: Final = VariableAggregation.NONE
+_GLOBAL: Final = (GraphKeys.GLOBAL_VARIABLES,)
+
+_Mode = TypeVar("_Mode", VariableSynchronization, VariableAggregation)
 
 # The ops beside a variable that TensorFlow makes, so that their names are as taken as there.
 _BESIDE_CALL: Final = MappingProxyType({"initializer": 1, "assign": 1, "read": 1})
@@ -34,25 +39,32 @@ _BESIDE_CONSTANT: Final = MappingProxyType({"initial_value": 1, "assign": 1, "re
 def is_trainable(trainable: Any, synchronization: Any) -> Any:
     """Return what `trainable=None` stands for; anything else as it is."""
     if trainable is None:
-        return synchronization is not VariableSynchronization.ON_READ
+        return synchronization is not _ON_READ
     return trainable
 
 
-def check_modes(name: str | None, synchronization: Any, aggregation: Any) -> None:
-    """Refuse what is no member of the two enumerations.
+def checked_modes(
+    name: str | None, synchronization: Any, aggregation: Any
+) -> tuple[VariableSynchronization, VariableAggregation]:
+    """Return the two as members of their enumerations, from members, their numbers or None.
 
     Raises:
         InvalidArgumentError: One of them is something else.
     """
-    for what, value, kind in (
-        ("synchronization", synchronization, VariableSynchronization),
-        ("aggregation", aggregation, VariableAggregation),
-    ):
-        if not (value is None or isinstance(value, kind)):
-            raise InvalidArgumentError(
-                f"Invalid variable {what} mode: {value!r} for variable: {name}",
-                hint=f"use a member of {kind.__name__}",
-            )
+    return (
+        _member(name, "synchronization", VariableSynchronization, synchronization),
+        _member(name, "aggregation", VariableAggregation, aggregation),
+    )
+
+
+def _member(name: str | None, what: str, kind: type[_Mode], value: Any) -> _Mode:
+    try:
+        return kind(0 if value is None else value)
+    except ValueError:
+        raise InvalidArgumentError(
+            f"Invalid variable {what} mode: {value} for variable: {name}",
+            hint=f"use a member of {kind.__name__}",
+        ) from None
 
 
 def create(**arguments: Any) -> Any:
@@ -73,8 +85,8 @@ def _create(
     dtype: Any = None,
     constraint: Any = None,
     use_resource: bool | None = None,
-    synchronization: Any = VariableSynchronization.AUTO,
-    aggregation: Any = VariableAggregation.NONE,
+    synchronization: Any = _AUTO,
+    aggregation: Any = _NONE,
     shape: Any = None,
     **_kwargs: Any,
 ) -> Variable:
@@ -89,12 +101,15 @@ def _create(
         )
     if not (constraint is None or callable(constraint)):
         raise InvalidArgumentError(f"The `constraint` argument must be a callable, not {constraint!r}")
-    if synchronization is not VariableSynchronization.AUTO or aggregation is not VariableAggregation.NONE:
-        check_modes(name, synchronization, aggregation)
+    if synchronization is not _AUTO or aggregation is not _NONE:
+        synchronization, aggregation = checked_modes(name, synchronization, aggregation)
     frame = current_frame()
     store = frame.store
     with store.lock:
-        op_name = _claimed(frame, "Variable" if name is None else name or _UNNAMED)
+        if name == "":  # as the name of a scope it is the root
+            op_name = _claimed(frame.with_prefix(""), _UNNAMED)
+        else:
+            op_name = _claimed(frame, "Variable" if name is None else name)
         wanted = None if dtype is None else as_dtype(dtype).base_dtype
         fixed = None if shape is None else as_shape(shape)
         dims: tuple[int, ...] | None = None
@@ -119,12 +134,13 @@ def _create(
             if fixed is not None and dims is None:  # partly known: the variable keeps it so
                 _check_fit(op_name, source.shape, fixed, validate_shape)
             elif validate_shape:
-                dims = dims or source.shape
+                dims = source.shape if dims is None else dims
+                _check_fit(op_name, source.shape, TensorShape(dims), validate_shape)
             start = Start(source, op_name, store.seed, wanted, dims)
         assert wanted is not None
         trainable = is_trainable(trainable, synchronization)
         spec = VariableSpec(op_name, dims, wanted.dtype, trainable=bool(trainable))
-        variable = Variable.build(
+        variable = Variable.made(
             spec,
             store.backend.create(spec, start),
             store.backend,
@@ -140,7 +156,7 @@ def _create(
             initial=start.kept(),
         )
         store.add(variable, frame.around.journal)
-        keys = dict.fromkeys((GraphKeys.GLOBAL_VARIABLES,) if collections is None else collections)
+        keys = dict.fromkeys(_GLOBAL if collections is None else collections)
         if trainable:
             keys[GraphKeys.TRAINABLE_VARIABLES] = None
         for key in keys:
@@ -163,6 +179,8 @@ def _claimed(frame: Frame, name: str) -> str:
     check_name(name, frame.prefix)
     if name[-1] == "/":  # TensorFlow reads it as the absolute name of a scope, and the variable is that scope's op
         op_name = name[:-1]
+        if not op_name:
+            check_name(name)
         if store.has_named(op_name):
             raise InvalidNameError(f"Duplicate node name in graph: {op_name!r}", hint="leave the slash at the end out")
     else:
@@ -181,12 +199,14 @@ def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[
         return function
 
     def call() -> Any:
-        now = current_frame()
-        CURRENT.set(now.with_prefix(prefix))
+        before = current_frame()
+        inside = before.with_prefix(prefix)
+        CURRENT.set(inside)
         try:
             return function()
-        finally:
-            CURRENT.set(now)
+        finally:  # default names that it took below the current scope stay taken
+            now = CURRENT.get()
+            CURRENT.set(before if now is inside else now.with_prefix(before.prefix))
 
     return call
 
@@ -204,8 +224,8 @@ def new_variable(
     import_scope: Any = None,
     constraint: Any = None,
     use_resource: bool | None = None,
-    synchronization: Any = VariableSynchronization.AUTO,
-    aggregation: Any = VariableAggregation.NONE,
+    synchronization: Any = _AUTO,
+    aggregation: Any = _NONE,
     shape: Any = None,
 ) -> Any:
     """Make a variable that is not shared; TensorFlow's `Variable(...)`.
@@ -256,8 +276,8 @@ def new_variable(
     return variable
 
 
-@contextmanager
-def variable_creator_scope(variable_creator: Callable[..., Any]) -> Iterator[None]:
+@final
+class variable_creator_scope:  # noqa: N801 - TensorFlow's name
     """Wrap the construction of every variable, for the length of a `with` block.
 
     Args:
@@ -271,14 +291,23 @@ def variable_creator_scope(variable_creator: Callable[..., Any]) -> Iterator[Non
         ...     get_variable("table", [3]).trainable
         False
     """
-    before = current_frame()
-    creators = (*before.around.creators, variable_creator)
-    CURRENT.set(before.with_creators(creators))
-    try:
-        yield
-    finally:
-        now = current_frame()
-        if now.around.creators is not creators or now.store is not before.store:
+
+    # No generator: one that is dropped halfway would leave the scope whenever, and wherever, it is collected.
+    __slots__ = ("_before", "_creator", "_creators")
+
+    def __init__(self, variable_creator: Callable[..., Any]) -> None:
+        self._creator = variable_creator
+        self._before: Frame
+        self._creators: tuple[Callable[..., Any], ...]
+
+    def __enter__(self) -> None:
+        self._before = before = current_frame()
+        self._creators = (*before.around.creators, self._creator)
+        CURRENT.set(before.with_creators(self._creators))
+
+    def __exit__(self, *_: object) -> None:
+        now, before = current_frame(), self._before
+        if now.around.creators is not self._creators or now.store is not before.store:
             raise NestingError(
                 "Exiting variable_creator_scope without proper nesting.",
                 hint="leave scopes in the opposite order of entering them; `with` does it",

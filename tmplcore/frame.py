@@ -63,7 +63,7 @@ class Frame:
         around: What does not change with scopes.
     """
 
-    __slots__ = ("around", "opened", "outer", "prefix", "scope", "store")
+    __slots__ = ("_outside", "around", "opened", "outer", "prefix", "scope", "store")
 
     def __init__(
         self,
@@ -80,6 +80,13 @@ class Frame:
         self.opened = opened
         self.outer = outer
         self.around = around
+        self._outside: Frame | None = None
+
+    def outside(self) -> Frame:
+        """Return this frame outside all name scopes; always the same one, as each variable is made there."""
+        if self._outside is None:
+            self._outside = self.with_prefix("")
+        return self._outside
 
     def with_prefix(self, prefix: str) -> Frame:
         """Return this frame in another name scope."""

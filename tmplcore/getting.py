@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
-from tmplcore.creation import check_modes, create, is_trainable
+from tmplcore.creation import checked_modes, create, is_trainable
 from tmplcore.dtypes import DType, as_dtype, float32
 from tmplcore.errors import (
     InitializerError,
@@ -22,6 +22,7 @@ from tmplcore.journal import Journal
 from tmplcore.losses import RegularizationLoss
 from tmplcore.messages import described, nearest
 from tmplcore.modes import VariableAggregation, VariableSynchronization
+from tmplcore.naming import check_name
 from tmplcore.scope import Reuse
 from tmplcore.shapes import as_shape
 from tmplcore.store import VariableStore, current_frame
@@ -221,45 +222,61 @@ def _get_variable(
     if dtype is None:
         dtype = settings.dtype
     if synchronization is not _AUTO or aggregation is not _NONE:
-        check_modes(name, synchronization, aggregation)
-    arguments = {
-        "name": scope._prefix + name,
-        "shape": shape,
-        "dtype": dtype,
-        "initializer": initializer,
-        "regularizer": regularizer,
-        "reuse": scope._reuse,
-        "trainable": is_trainable(trainable, synchronization),
-        "collections": collections,
-        "caching_device": caching_device,
-        "partitioner": partitioner,
-        "validate_shape": validate_shape,
-        "use_resource": use_resource,
-        "constraint": constraint,
-        "synchronization": synchronization,
-        "aggregation": aggregation,
-    }
-    if not frame.prefix:
-        return _through(custom_getter, frame.store, arguments)
+        synchronization, aggregation = checked_modes(name, synchronization, aggregation)
+    trainable = is_trainable(trainable, synchronization)
     # Getters run, and variables are named, outside all name scopes.
-    outside = frame.with_prefix("")
-    CURRENT.set(outside)
+    outside = frame
+    if frame.prefix:
+        outside = frame.outside()
+        CURRENT.set(outside)
     try:
-        return _through(custom_getter, frame.store, arguments)
-    finally:
-        now = CURRENT.get()
-        CURRENT.set(frame if now is outside else now.with_prefix(frame.prefix))
-
-
-def _through(custom_getter: Any, store: VariableStore, arguments: dict[str, Any]) -> Any:
-    if custom_getter is None:
-        return find_or_create(store, **arguments)
-    if not callable(custom_getter):
-        raise InvalidArgumentError(
-            f"Passed a custom_getter which is not callable: {custom_getter}",
-            hint="a getter is a function: def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
+        if custom_getter is None:
+            return find_or_create(
+                frame.store,
+                scope._prefix + name,
+                shape,
+                dtype,
+                initializer,
+                regularizer,
+                scope._reuse,
+                trainable,
+                collections,
+                caching_device,
+                partitioner,
+                validate_shape,
+                use_resource,
+                constraint,
+                synchronization,
+                aggregation,
+            )
+        if not callable(custom_getter):
+            raise InvalidArgumentError(
+                f"Passed a custom_getter which is not callable: {custom_getter}",
+                hint="a getter is a function: "
+                "def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
+            )
+        return custom_getter(
+            partial(find_or_create, frame.store),
+            name=scope._prefix + name,
+            shape=shape,
+            dtype=dtype,
+            initializer=initializer,
+            regularizer=regularizer,
+            reuse=scope._reuse,
+            trainable=trainable,
+            collections=collections,
+            caching_device=caching_device,
+            partitioner=partitioner,
+            validate_shape=validate_shape,
+            use_resource=use_resource,
+            constraint=constraint,
+            synchronization=synchronization,
+            aggregation=aggregation,
         )
-    return custom_getter(partial(find_or_create, store), **arguments)
+    finally:
+        if outside is not frame:
+            now = CURRENT.get()
+            CURRENT.set(frame if now is outside else now.with_prefix(frame.prefix))
 
 
 def find_or_create(
@@ -337,7 +354,8 @@ def create_shared(
 ) -> Any:
     """Create a variable that `get_variable` finds again."""
     if is_constant(initializer):
-        initial_value, given_dtype, given_shape = initializer, None, None if shape is None else as_shape(shape)
+        known = shape is not None and arguments["validate_shape"]
+        initial_value, given_dtype, given_shape = initializer, None, as_shape(shape) if known else None
     else:
         if initializer is None and shape is None:
             raise InitializerError(
@@ -357,7 +375,7 @@ def create_shared(
     try:
         variable = _made(store, name, initial_value, given_dtype, given_shape, arguments, attempt)
         try:
-            _regularized(store, variable, regularizer, attempt)
+            _regularized(store, name, variable, regularizer)
         except BaseException:
             attempt.rollback()
             raise
@@ -385,16 +403,21 @@ def _made(
     return variable
 
 
-def _regularized(store: VariableStore, variable: Any, regularizer: Any, journal: Journal) -> None:
-    """Record what the regularizer says about a new variable, unless that is nothing."""
-    full_name = variable.name.rpartition(":")[0]
-    now = current_frame()
-    CURRENT.set(now.with_prefix(f"{full_name}/Regularizer/"))
+def _regularized(store: VariableStore, full_name: str, variable: Any, regularizer: Any) -> None:
+    """Record what the regularizer says about a new variable, unless that is nothing.
+
+    It runs in a name scope called after what `get_variable` was asked for, whatever the variable came to be called.
+    """
+    frame = current_frame()
+    inside = frame.with_prefix(f"{full_name}/Regularizer/")
+    CURRENT.set(inside)
     try:
         loss = regularizer(variable)
     finally:
-        CURRENT.set(now)
+        now = CURRENT.get()
+        CURRENT.set(frame if now is inside else now.with_prefix(frame.prefix))
     if loss is not None:
+        check_name(f"{full_name}/Regularizer/")
         name = getattr(loss, "name", None)  # that of the op that made it, where it has one
         if not isinstance(name, str):
             inner = getattr(regularizer, "__name__", type(regularizer).__name__).strip("<>")

@@ -11,10 +11,10 @@ import numpy as np
 from tmplcore import dtypes
 from tmplcore.backend import InitialValue
 from tmplcore.dtypes import DType, as_dtype
-from tmplcore.errors import BackendError, InitializerError, InvalidTypeError
+from tmplcore.errors import BackendError, InitializerError, InvalidArgumentError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
 from tmplcore.random import drawing
-from tmplcore.shapes import TensorShape
+from tmplcore.shapes import TensorShape, as_dims
 
 __all__ = [
     "Constant",
@@ -28,6 +28,9 @@ __all__ = [
 ]
 
 _INT32: Final = np.iinfo(np.int32)
+_KINDS: Final = (str, bytes, bool, int, float, complex, range, np.generic, np.ndarray, ArrayExpression)
+_TEXT: Final = frozenset({str, bytes})
+_NUMBERS: Final = frozenset(_KINDS) - _TEXT
 _KEPT_BYTES: Final = 64 << 10  # of a constant, for `initial_value`
 
 
@@ -51,20 +54,24 @@ class Constant:
 def as_constant(value: Any, dtype: DType | None = None) -> Constant:
     """Read a number, list, text, array, tensor or variable as TensorFlow would.
 
-    Python's ints are int32 (int64 where they do not fit), its floats float32; arrays keep their type.
+    Python's ints are int32 (int64 where they do not fit), its floats float32, and so are NumPy's int64 and float64 in a
+    list; arrays keep their type.
 
     Args:
         value: The value.
         dtype: What Python's numbers and NumPy's arrays are to become.
 
     Raises:
+        InvalidArgumentError: It is None, or lists of different lengths.
         InvalidTypeError: It is not an array, or its elements do not fit the dtype.
     """
+    if value is None:
+        raise InvalidArgumentError("None values not supported.", hint="an initializer has to return an array")
     if type(value) is np.ndarray and dtype is not None and value.dtype is dtype.dtype:
         return Constant(value, dtype, value.shape)
     if isinstance(value, ArrayExpression):
         value = value.numpy().copy()
-    if not hasattr(value, "shape") or isinstance(value, np.generic):
+    if not (hasattr(value, "shape") and hasattr(value, "dtype")) or isinstance(value, np.generic):
         array, found = _from_python(value)
     elif isinstance(value, np.ndarray):
         array, found = value, as_dtype(value.dtype)
@@ -79,47 +86,55 @@ def as_constant(value: Any, dtype: DType | None = None) -> Constant:
 
 
 def _from_python(value: Any) -> tuple[np.ndarray, DType]:
-    kind = _kinds(value)
-    if kind is None:
-        raise InvalidTypeError(
-            f"Failed to convert elements of {value!r} to Tensor: it is no number, text, or array of them",
-            hint="an initializer is a number, a list, an array, or a function (shape, dtype) -> array",
-        )
-    if kind is str:
+    kinds = _kinds(value)
+    if kinds and kinds <= _TEXT:
         array = np.array(value, dtype=object)
         flat = [item.encode() if isinstance(item, str) else item for item in array.reshape(-1)]
         result = np.empty(len(flat), dtype=object)
         result[:] = flat
         return result.reshape(array.shape), dtypes.string
+    if not kinds <= _NUMBERS:
+        raise _unreadable(value)
     try:
-        array = np.array(value)
+        array = np.array(value, np.int64 if kinds == {range} else None)
     except ValueError as error:
-        raise InvalidTypeError(f"Can't convert non-rectangular Python sequence to Tensor: {error}") from error
-    if isinstance(value, np.generic) or kind is np.generic:
+        raise InvalidArgumentError(f"Can't convert non-rectangular Python sequence to Tensor: {error}") from error
+    if array.dtype.kind == "O":  # an int of more than 64 bits
+        raise _unreadable(value)
+    if ArrayExpression in kinds:
+        found = _dtype_among(value) or dtypes.float32
+        _check_kind(array, found)
+    elif isinstance(value, np.generic):
         return array, as_dtype(array.dtype)
-    if kind is int:
-        fits = array.size == 0 or (array.min() >= _INT32.min and array.max() <= _INT32.max)
-        found = dtypes.int32 if fits else dtypes.int64
-    else:
-        found = {bool: dtypes.bool_, float: dtypes.float32, complex: dtypes.complex128}[kind]
+    else:  # NumPy's numbers in a list count as Python's
+        found = as_dtype(array.dtype)
+        if found is dtypes.float64:
+            found = dtypes.float32
+        elif found is dtypes.int64 and (array.size == 0 or (array.min() >= _INT32.min and array.max() <= _INT32.max)):
+            found = dtypes.int32
     return array.astype(found.as_numpy_dtype), found
 
 
-def _kinds(value: Any) -> type | None:
-    """Return the one kind of Python value in nested lists; floats win over ints, None stands for a mixture."""
+def _kinds(value: Any) -> set[type]:
+    """Return what the leaves of nested lists are: text, numbers, arrays, our tensors and variables, or others."""
     if isinstance(value, list | tuple):
-        kinds = {_kinds(item) for item in value} or {float}
-        if kinds == {int, float}:
-            return float
-        return kinds.pop() if len(kinds) == 1 else None
-    if isinstance(value, np.generic | np.ndarray):
-        return np.generic
-    if isinstance(value, str | bytes):
-        return str
-    for kind in (bool, int, float, complex):
-        if isinstance(value, kind):
-            return kind
-    return None
+        return set[type]().union(*map(_kinds, value))
+    return {next((kind for kind in _KINDS if isinstance(value, kind)), object)}
+
+
+def _dtype_among(value: Any) -> Any:
+    """Return the dtype of the first tensor or variable in nested lists, None if there is none."""
+    if isinstance(value, list | tuple):
+        return next((found for found in map(_dtype_among, value) if found is not None), None)
+    leaf: Any = value
+    return leaf.dtype.base_dtype if isinstance(value, ArrayExpression) else None
+
+
+def _unreadable(value: Any) -> InvalidTypeError:
+    return InvalidTypeError(
+        f"Failed to convert elements of {value!r} to Tensor: it is no number, text, or array of them",
+        hint="an initializer is a number, a list, an array, or a function (shape, dtype) -> array",
+    )
 
 
 def _check_kind(array: np.ndarray, dtype: DType) -> None:
@@ -178,36 +193,41 @@ class InitialCall:
         initializer: A function.
         shape: The variable's shape, None if the value decides.
         dtype: The variable's dtype, None if the value decides.
-        keywords: What the function gets besides the shape.
+        partition_info: What the function is told of the whole that the variable is a part of; None if nothing.
     """
 
-    __slots__ = ("dtype", "initializer", "keywords", "shape")
+    __slots__ = ("dtype", "initializer", "partition_info", "shape")
 
     def __init__(
         self,
         initializer: Callable[..., Any],
         shape: tuple[int, ...] | None,
         dtype: DType | None,
-        keywords: dict[str, Any],
+        partition_info: Any = None,
     ) -> None:
         self.initializer = initializer
         self.shape = shape
         self.dtype = dtype
-        self.keywords = keywords
+        self.partition_info = partition_info
 
     def __call__(self) -> Any:
         """Compute the value."""
         if self.shape is None:
             return self.initializer()
-        return self.initializer(list(self.shape), **self.keywords)
+        return self.initializer(list(self.shape), **self._keywords())
 
     def blocks(self) -> Iterator[np.ndarray] | None:
         """Compute the value by pieces, if the initializer can; else return None."""
         by_blocks = getattr(self.initializer, "blocks", None)
         if by_blocks is None or self.shape is None:
             return None
-        pieces: Iterator[np.ndarray] = by_blocks(list(self.shape), **self.keywords)
+        pieces: Iterator[np.ndarray] = by_blocks(list(self.shape), **self._keywords())
         return pieces
+
+    def _keywords(self) -> dict[str, Any]:
+        if self.partition_info is None:
+            return {"dtype": self.dtype}
+        return {"dtype": self.dtype, "partition_info": self.partition_info}
 
 
 def initial_call(
@@ -220,9 +240,10 @@ def initial_call(
     """
     if initializer is None:
         initializer = _default_initializer(name, dtype)
-    if not shape.is_fully_defined():
+    dims = as_dims(shape)
+    if dims is None:
         if not isinstance(initializer, type) and _needs_nothing(initializer):
-            return InitialCall(initializer, None, None, {})
+            return InitialCall(initializer, None, None)
         raise InitializerError(
             "The initializer passed is not valid. It should be a callable with no arguments and the shape should not "
             "be provided or an instance of `tf.keras.initializers.*' and `shape` should be fully defined. "
@@ -231,10 +252,9 @@ def initial_call(
         )
     if isinstance(initializer, type):
         initializer = initializer()
-    keywords: dict[str, Any] = {"dtype": dtype}
-    if partition_info is not None and _takes(initializer, "partition_info"):
-        keywords["partition_info"] = partition_info
-    return InitialCall(initializer, tuple(int(size) for size in shape.as_list() if size is not None), dtype, keywords)
+    if partition_info is not None and not _takes(initializer, "partition_info"):
+        partition_info = None
+    return InitialCall(initializer, dims, dtype, partition_info)
 
 
 def _default_initializer(name: str, dtype: DType) -> Any:

@@ -31,6 +31,7 @@ class PluginInfo:
         problems: What is wrong with it, one line each; what to do is in them.
         hooks: The hooks that it implements.
         offers: What it published. `descriptor.missing()` says whether something must be installed first.
+        refused: Those of them that another plugin offers under the same name, so that neither is used.
     """
 
     name: str
@@ -41,6 +42,7 @@ class PluginInfo:
     problems: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
     offers: tuple[Descriptor, ...] = ()
+    refused: tuple[Descriptor, ...] = ()
 
 
 class Plugin:

@@ -59,10 +59,18 @@ class name_scope:  # noqa: N801 - TensorFlow's name
         self._outer: Frame
         self._entered: Any = None
 
+    @property
+    def name(self) -> str | None:
+        """The name as it was asked for, or the default."""
+        return self._default_name if self._name is None else self._name
+
     def __enter__(self) -> str:
-        name = self._default_name if self._name is None else self._name
+        name = self.name
         if not (name is None or isinstance(name, str)):
-            raise InvalidTypeError(f"name for name_scope must be a string, not {type(name).__name__}: {name!r}")
+            raise InvalidTypeError(
+                f"{'default_name' if self._name is None else 'name'} for name_scope must be a string, "
+                f"not {type(name).__name__}: {name!r}"
+            )
         if self._values:
             store = store_of(self._values)
             if store is not None and store is not current_frame().store:

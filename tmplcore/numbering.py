@@ -41,11 +41,12 @@ class Names:
         'dense_1'
     """
 
-    __slots__ = ("_base", "_recent")
+    __slots__ = ("_base", "_paths", "_recent")
 
     def __init__(self, base: dict[str, _Entry], recent: dict[str, _Entry]) -> None:
         self._base = base
         self._recent = recent
+        self._paths: dict[str, _Entry] | None = None  # what `find` found along paths, which never changes
 
     def entry(self, name: str) -> _Entry | None:
         """Return what is known about one component; `ONCE` where it was opened and nothing more."""
@@ -55,6 +56,8 @@ class Names:
         """Return what is known about `name`, which may be a path."""
         if "/" not in name:
             return self._recent.get(name) or self._base.get(name)
+        if self._paths is not None and (entry := self._paths.get(name)) is not None:
+            return entry
         names = self
         entry = None
         for component in name.split("/"):
@@ -62,6 +65,10 @@ class Names:
             if entry is None:
                 return None
             names = entry.below
+        if entry is not None:
+            if self._paths is None:
+                self._paths = {}
+            self._paths[name] = entry
         return entry
 
     def below(self, name: str) -> Names:

@@ -236,8 +236,8 @@ def find_or_create_parts(
         )
     whole = as_shape(shape)
     is_tensor = is_constant(initializer) and not isinstance(initializer, np.ndarray) and hasattr(initializer, "shape")
-    if shape is None and is_tensor:
-        whole = as_shape(tuple(initializer.shape))
+    if is_tensor:
+        whole = whole.merge_with(tuple(initializer.shape))
     if not whole.is_fully_defined():
         raise PartitionError(
             f"Shape of a new partitioned variable must be fully defined, but instead was {whole}.",

@@ -18,7 +18,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -78,11 +78,12 @@ class PluginRegistry:
         with self._lock:
             manager = self._load()
             specified = [name for name in dir(manager.hook) if not name.startswith("_")]
-            shared = {id(owner): lines for owner, lines in self._shared_offers()}
+            owners = self._owners()
             infos = []
             for plugin in self._plugins:
                 hooks = tuple(sorted(_implemented(plugin.implementation)))
-                problems = [*plugin.problems, *shared.get(id(plugin), ())]
+                refused = [offer for offer in plugin.offers if len(owners[offer.kind, offer.name]) > 1]
+                problems = [*plugin.problems, *(_refusal(offer, owners[offer.kind, offer.name]) for offer in refused)]
                 problems += [
                     f"implements {hook}, which nothing calls" + _meant(hook, specified)
                     for hook in hooks
@@ -98,6 +99,7 @@ class PluginRegistry:
                         problems=tuple(problems),
                         hooks=hooks,
                         offers=tuple(plugin.offers),
+                        refused=tuple(refused),
                     )
                 )
             return sorted(infos, key=lambda info: (info.name, info.distribution))
@@ -297,19 +299,12 @@ class PluginRegistry:
         broken = [plugin for plugin in self._plugins if plugin.state in {"failed", "conflict"}]
         return "; ".join(f"{plugin.source} was not used ({plugin.problems[-1]})" for plugin in broken)
 
-    def _shared_offers(self) -> Iterator[tuple[Plugin, list[str]]]:
+    def _owners(self) -> dict[tuple[str, str], list[Plugin]]:
         owners: dict[tuple[str, str], list[Plugin]] = {}
         for plugin in self._plugins:
             for offer in plugin.offers:
                 owners.setdefault((offer.kind, offer.name), []).append(plugin)
-        for plugin in self._plugins:
-            lines = [
-                f"the {kind} {name!r} is refused: {listed(same)} offer it; {choice(same)}"
-                for (kind, name), same in owners.items()
-                if len(same) > 1 and plugin in same
-            ]
-            if lines:
-                yield plugin, lines
+        return owners
 
 
 _default: PluginRegistry | None = None
@@ -351,6 +346,10 @@ def _checked(kind: type[Descriptor], answer: Iterable[object]) -> list[Descripto
 def _meant(hook: str, specified: Sequence[str]) -> str:
     near = difflib.get_close_matches(hook, [name for name in specified if name != hook], n=1)
     return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _refusal(offer: Descriptor, owners: Sequence[Plugin]) -> str:
+    return f"the {offer.kind} {offer.name!r} is refused: {listed(owners)} offer it; {choice(owners)}"
 
 
 def _title(implementation: object) -> str:

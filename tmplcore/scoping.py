@@ -130,18 +130,23 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             return self._enter_with_values(self._values)
         if type(target) is VariableScope:
             inner = jumped(frame, target, self._reuse or target._reuse, self._given, self._auxiliary)
-        elif type(target) is str and target and self._auxiliary:
-            # What `_descended` does, for the usual case.
+        elif (
+            type(target) is str
+            and target
+            and self._auxiliary
+            and self._given is None
+            and frame.scope._settings.constraint is None
+            and frame.opened.entry(target) is ONCE
+        ):
+            # What `_descended` does, for the usual case: a name that was opened here before, and nothing else.
             around = frame.scope
-            settings = around._settings
-            if self._given is not None or settings.constraint is not None:
-                settings = settings.inherited(self._given)
             prefix = frame.store.names.open(target, frame.prefix, frame.around.journal)
             if self._original is None:
                 self._original = prefix
-            inner = _inside(
-                frame, target, target, around, self._reuse or around._reuse, settings, prefix, self._original
+            scope = VariableScope._made(
+                around._prefix + target, self._reuse or around._reuse, around._settings, self._original
             )
+            inner = Frame(frame.store, scope, prefix, NOTHING, frame, frame.around)
         else:
             inner = self._descended(frame, target)
         CURRENT.set(inner)
@@ -206,7 +211,10 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
     ) -> None:
         inner = self._inner
         assert inner is not None, "left without having been entered"
-        leave(inner, type(self._target) is VariableScope)
+        if CURRENT.get() is inner and (outer := inner.outer) is not None:  # the usual case
+            CURRENT.set(outer)
+        else:
+            leave(inner, type(self._target) is VariableScope)
         if self._auxiliary:
             inner.store.names.leave(inner.prefix)
         if self._entered is not None:
@@ -312,10 +320,6 @@ def leave(inner: Frame, jump: bool) -> None:
     """
     now = CURRENT.get()
     outer = now.outer
-    if now is inner:
-        assert outer is not None
-        CURRENT.set(outer)
-        return
     if now.scope is not inner.scope:
         raise NestingError(
             f"Improper nesting of variable_scope: {inner.scope.name!r} is left while {now.scope.name!r} is current",

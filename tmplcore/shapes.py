@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final, NoReturn, final
 
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError
 
-__all__ = ["Dimension", "TensorShape", "as_dimension", "as_shape"]
+__all__ = ["Dimension", "TensorShape", "as_dimension", "as_dims", "as_shape"]
 
 
 class Dimension(int):
@@ -387,6 +388,19 @@ class _UnknownShape(TensorShape):
 _UNKNOWN_SHAPE: Final[TensorShape] = object.__new__(_UnknownShape)
 
 
+# A model has few shapes for its many variables: those of one shape share the object, which nothing can change.
+_SEQUENCES: Final = frozenset({list, tuple})
+_PLAIN: Final = frozenset({int})
+_shared: Final = lru_cache(4096)(TensorShape)
+
+
 def as_shape(value: Any) -> TensorShape:
     """Return `value` as a `TensorShape`; see there for what it may be."""
+    if type(value) in _SEQUENCES and _PLAIN.issuperset(map(type, value)):
+        return _shared(tuple(value))
     return value if isinstance(value, TensorShape) else TensorShape(value)
+
+
+def as_dims(shape: TensorShape) -> tuple[int, ...] | None:
+    """Return a shape as plain ints; None if it is not fully defined."""
+    return tuple(map(int, shape)) if isinstance(shape, _KnownShape) and shape.is_fully_defined() else None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import ref
@@ -16,6 +16,7 @@ from tmplcore.frame import CURRENT, Around, Frame, Parked
 from tmplcore.journal import Journal
 from tmplcore.naming import OpNames, check_name
 from tmplcore.numbering import NOTHING
+from tmplcore.plugins import default_registry
 from tmplcore.scope import VariableScope
 
 if TYPE_CHECKING:
@@ -120,32 +121,18 @@ class VariableStore:
 
     def announce(self, variable: Any) -> None:
         """Tell plugins that listen of a new variable."""
-        from tmplcore.plugins import default_registry
-
         hook = default_registry().hook.tmplcore_variable_created
         if hook.get_hookimpls():
             hook(variable=variable)
 
     # -- being the default -----------------------------------------------------------------------------------------
 
-    @contextmanager
-    def as_default(self) -> Iterator[VariableStore]:
+    def as_default(self) -> AbstractContextManager[VariableStore]:
         """Make this the store that `get_variable` and the scopes work in, for the length of a `with` block.
 
         The block starts where this context was in the store before, or else at the root scope.
         """
-        outer = current_frame()
-        CURRENT.set(_moved(outer, self))
-        try:
-            yield self
-        finally:
-            inner = CURRENT.get()
-            if inner.store is not self:
-                raise NestingError(
-                    "Nesting violated for default stack of stores: another store was entered and not left",
-                    hint="leave stores in the opposite order of entering them",
-                )
-            CURRENT.set(_moved(inner, outer.store, base=outer.around.base))
+        return _AsDefault(self)
 
     # -- TensorFlow's graph methods --------------------------------------------------------------------------------
 
@@ -236,8 +223,6 @@ class VariableStore:
 
 
 def _load_backend(name: str) -> Backend:
-    from tmplcore.plugins import default_registry
-
     backend: Backend = default_registry().backend(name).load_factory()()
     return backend
 
@@ -312,3 +297,29 @@ def reset_default_store() -> None:
             "and create a new graph."
         )
     CURRENT.set(_base_frame(_DEFAULT.reset()))
+
+
+@final
+class _AsDefault:
+    """The `with` block of `VariableStore.as_default`."""
+
+    # No generator: one that is dropped halfway would leave the store whenever, and wherever, it is collected.
+    __slots__ = ("_outer", "_store")
+
+    def __init__(self, store: VariableStore) -> None:
+        self._store = store
+        self._outer: Frame
+
+    def __enter__(self) -> VariableStore:
+        self._outer = outer = current_frame()
+        CURRENT.set(_moved(outer, self._store))
+        return self._store
+
+    def __exit__(self, *_: object) -> None:
+        inner, outer = CURRENT.get(), self._outer
+        if inner.store is not self._store:
+            raise NestingError(
+                "Nesting violated for default stack of stores: another store was entered and not left",
+                hint="leave stores in the opposite order of entering them",
+            )
+        CURRENT.set(_moved(inner, outer.store, base=outer.around.base))

@@ -12,7 +12,7 @@ from tmplcore.errors import InvalidArgumentError, TrainableCreatedError
 from tmplcore.frame import CURRENT
 from tmplcore.journal import Journal
 from tmplcore.modes import AUTO_REUSE
-from tmplcore.origin import caller, describe
+from tmplcore.origin import caller, describe, located
 from tmplcore.scope import VariableScope
 from tmplcore.scoping import jumped, leave, variable_scope
 from tmplcore.store import current_frame
@@ -48,7 +48,9 @@ class Template:
         self._scope: VariableScope | None = None
         self._captured_now = create_scope_now
         if create_scope_now:
-            with variable_scope(unique_name, name, custom_getter=custom_getter, auxiliary_name_scope=False) as scope:
+            with variable_scope(
+                unique_name or None, name, custom_getter=custom_getter, auxiliary_name_scope=False
+            ) as scope:
                 pass
             # TensorFlow loses the parent's dtype here, and takes the numbered name for the name scope.
             self._scope = VariableScope._made(
@@ -71,7 +73,7 @@ class Template:
             with current_frame().store.lock:
                 return self._call_first_of_all(args, kwargs)
         except Exception as error:
-            error.add_note(f"originally defined at:\n  {describe(self._origin)}, template {self._name!r}")
+            error.add_note(f"originally defined at:\n  {describe(located(self._origin))}, template {self._name!r}")
             raise
 
     def _call_first_of_all(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -128,7 +130,10 @@ class Template:
         try:
             result = self._func(*args, **kwargs)
         finally:
-            leave(inner, jump=True)
+            if CURRENT.get() is inner and (outer := inner.outer) is not None:  # the usual case
+                CURRENT.set(outer)
+            else:
+                leave(inner, jump=True)
             store.names.leave(inner.prefix)
         if store.find_or_create:
             return result

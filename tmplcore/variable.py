@@ -12,7 +12,7 @@ from tmplcore.dtypes import DType
 from tmplcore.errors import VariableMismatchError
 from tmplcore.expression import ArrayExpression, unwrap
 from tmplcore.modes import VariableAggregation, VariableSynchronization
-from tmplcore.origin import Origin
+from tmplcore.origin import Origin, located
 from tmplcore.shapes import TensorShape
 from tmplcore.tensor import Operation
 
@@ -30,11 +30,6 @@ class _Constructor(type):
         from tmplcore.creation import new_variable
 
         return new_variable(*args, **kwargs)
-
-    def build(cls, *args: Any, **kwargs: Any) -> Variable:
-        """Make the object itself; what is left to do when names, values and collections are seen to."""
-        variable: Variable = super().__call__(*args, **kwargs)
-        return variable
 
 
 @final
@@ -56,7 +51,6 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         spec: Its description for backends.
         backend: What keeps the value.
         graph: The store it was made in.
-        origin: File, line and function of the code that made it.
     """
 
     __slots__ = (
@@ -64,6 +58,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         "_cell",
         "_dims",
         "_initial",
+        "_origin",
         "_save_slice_info",
         "aggregation",
         "backend",
@@ -73,15 +68,33 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         "graph",
         "key",
         "name",
-        "origin",
         "shape",
         "spec",
         "synchronization",
         "trainable",
     )
 
-    def __init__(
-        self,
+    key: str | None
+    name: str
+    spec: VariableSpec
+    backend: Backend
+    graph: VariableStore
+    dtype: DType
+    shape: TensorShape
+    trainable: Any
+    constraint: Callable[..., Any] | None
+    synchronization: VariableSynchronization
+    aggregation: VariableAggregation
+    caching_device: Any
+    _cell: Cell
+    _dims: tuple[int, ...] | None
+    _initial: InitialValue
+    _origin: Origin
+    _save_slice_info: SaveSliceInfo | None
+
+    @classmethod
+    def made(
+        cls,
         spec: VariableSpec,
         cell: Cell,
         backend: Backend,
@@ -96,8 +109,10 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         caching_device: Any,
         origin: Origin,
         initial: InitialValue,
-    ) -> None:
-        self.key: str | None = None
+    ) -> Variable:
+        """Make the object itself, of a name, a value and all else that is seen to."""
+        self = cls.__new__(cls)
+        self.key = None
         self.name = f"{spec.name}:0"
         self.spec = spec
         self.backend = backend
@@ -109,11 +124,12 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         self.synchronization = synchronization
         self.aggregation = aggregation
         self.caching_device = caching_device
-        self.origin = origin
+        self._origin = origin
         self._cell = cell
         self._dims = spec.shape
         self._initial = initial
-        self._save_slice_info: SaveSliceInfo | None = None
+        self._save_slice_info = None
+        return self
 
     def with_cell(self, cell: Cell, graph: VariableStore) -> Variable:
         """Return a variable that is this one in all but its value."""
@@ -128,6 +144,11 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     def op(self) -> Operation:
         """The op, for its name: `variable.op.name` is the name in a checkpoint."""
         return Operation(self.spec.name, self.graph)
+
+    @property
+    def origin(self) -> tuple[str, int, str]:
+        """File, line and function of the code that made it."""
+        return located(self._origin)
 
     @property
     def value(self) -> Any:

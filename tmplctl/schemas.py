@@ -315,6 +315,7 @@ SCHEMAS: dict[str, Schema] = dict(
                             kind=_said(STRING, "`backend`, `getter`, `format`, `adapter`, `command`, …"),
                             name=STRING,
                             summary=STRING,
+                            refused=_said(BOOL, "Another plugin offers one of that kind and name; neither is used."),
                             missing=_list(STRING, "Modules that it needs and that are not installed."),
                             install=_said(_or_null(STRING), "The command that installs them."),
                         )

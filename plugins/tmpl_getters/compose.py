@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, final
 
-from tmpl_getters.getter import Getter, NextGetter
+from tmpl_getters.getter import Getter, NextGetter, callable_getter
 from tmplcore.checkpoint.patterns import matcher
 from tmplcore.errors import InvalidArgumentError
 
@@ -32,7 +32,7 @@ class Chain(Getter):
 
     def __init__(self, *getters: Callable[..., Any], enabled: bool = True) -> None:
         super().__init__(enabled=enabled)
-        self._getters = getters
+        self._getters = [callable_getter(getter) for getter in getters]
 
     def get(self, next_getter: NextGetter, name: str, **kwargs: Any) -> Any:
         """Ask the first getter."""
@@ -73,8 +73,8 @@ class Router(Getter):
         enabled: bool = True,
     ) -> None:
         super().__init__(enabled=enabled)
-        self._routes = {pattern: (matcher(pattern), getter) for pattern, getter in routes.items()}
-        self._default = default
+        self._routes = {pattern: (matcher(pattern), _route(getter)) for pattern, getter in routes.items()}
+        self._default = _route(default)
 
     def get(self, next_getter: NextGetter, name: str, **kwargs: Any) -> Any:
         """Ask the getter that the name leads to."""
@@ -107,8 +107,12 @@ class Switch(Getter):
 
     def __init__(self, getter: Callable[..., Any], *, enabled: bool = True) -> None:
         super().__init__(enabled=enabled)
-        self._getter = getter
+        self._getter = callable_getter(getter)
 
     def get(self, next_getter: NextGetter, name: str, **kwargs: Any) -> Any:
         """Ask the getter."""
         return self._getter(next_getter, name, **kwargs)
+
+
+def _route(getter: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    return None if getter is None else callable_getter(getter)

@@ -9,12 +9,27 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-__all__ = ["Flag", "Getter", "NextGetter"]
+from tmplcore.errors import InvalidTypeError
+
+__all__ = ["Flag", "Getter", "NextGetter", "callable_getter"]
 
 NextGetter: TypeAlias = Callable[..., Any]
 
 # One variable for all flags: a ContextVar is never given back, so there must not be one for each getter.
 _flags: ContextVar[Mapping[Flag, bool]] = ContextVar("flags of getters", default=MappingProxyType({}))
+
+
+def callable_getter(getter: Any) -> Callable[..., Any]:
+    """Return a getter that can be called.
+
+    Raises:
+        InvalidTypeError: It cannot be.
+    """
+    if not callable(getter):
+        raise InvalidTypeError(
+            f"{getter!r} is not a getter", hint="a getter is called as getter(next_getter, name, **kwargs)"
+        )
+    return getter  # type: ignore[no-any-return]
 
 
 class Flag:

@@ -19,7 +19,7 @@ from tmpl_hdf5.names import from_path
 from tmpl_hdf5.native.dtypes import stored_type
 from tmplcore.errors import BackendError, UntrustedError
 
-__all__ = ["MARK", "Links", "Stored", "read"]
+__all__ = ["MARK", "Links", "Stored", "check_mark", "read"]
 
 MARK: Final = ("tmplcore", "live variables 1")
 """The attribute of the root group by which a working file is known."""
@@ -85,11 +85,7 @@ def read(path: Path, descriptor: int) -> tuple[dict[str, Stored], dict[str, Link
     """
     try:
         with h5py.File(path, "r", locking=False) as file:
-            if _text(file.attrs.get(MARK[0])) != MARK[1]:
-                raise BackendError(
-                    f"{path} exists and is not a working file of the hdf5 backend",
-                    hint=f"give the backend another path, and put the values into it with: tmplctl restore {path}",
-                )
+            _check_mark(path, file)
             variables: dict[str, Stored] = {}
             groups: dict[str, Links] = {}
             todo = [("", file["/"].id)]
@@ -111,7 +107,36 @@ def read(path: Path, descriptor: int) -> tuple[dict[str, Stored], dict[str, Link
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, struct.error) as error:
         if isinstance(error, BackendError):
             raise
-        raise BackendError(f"{path} cannot be read as a working file: {error}") from error
+        raise _unreadable(path, error) from error
+
+
+def check_mark(path: Path) -> None:
+    """Make sure that a file is a working file, before it is replaced by an empty one.
+
+    Raises:
+        BackendError: It is something else, and not ours to replace.
+    """
+    if path.stat().st_size == 0:
+        return
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            _check_mark(path, file)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _check_mark(path: Path, file: h5py.File) -> None:
+    if _text(file.attrs.get(MARK[0])) != MARK[1]:
+        raise BackendError(
+            f"{path} exists and is not a working file of the hdf5 backend",
+            hint=f"give the backend another path, and put the values into it with: tmplctl restore {path}",
+        )
+
+
+def _unreadable(path: Path, error: Exception) -> BackendError:
+    return BackendError(
+        f"{path} cannot be read as a working file: {error}", hint="give the backend another path, or move the file away"
+    )
 
 
 def _text(value: Any) -> str | None:

@@ -14,7 +14,7 @@ from typing import Literal, final
 
 import numpy as np
 
-from tmpl_hdf5.backend_attach import MARK, Stored, read
+from tmpl_hdf5.backend_attach import MARK, Stored, check_mark, read
 from tmpl_hdf5.backend_lock import lock, unlock, write_note
 from tmpl_hdf5.backend_structure import (
     EOF_AT,
@@ -82,6 +82,10 @@ class WorkingFile:
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
             except FileNotFoundError:
                 descriptor = None
+            except IsADirectoryError:
+                raise BackendError(
+                    f"{self.path} is a directory", hint="name a file in it, as in path=…/run.h5"
+                ) from None
             if descriptor is None:
                 return self._make(replace=False)
             try:
@@ -89,6 +93,7 @@ class WorkingFile:
                 with suppress(FileNotFoundError):
                     if os.path.samestat(os.fstat(descriptor), self.path.stat()):
                         if existing == "overwrite":
+                            check_mark(self.path)
                             new = self._make(replace=True)
                             os.close(descriptor)
                             return new

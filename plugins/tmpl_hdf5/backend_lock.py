@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tmplcore.errors import BackendError, StorageLockedError
 
-__all__ = ["lock", "unlock", "write_note"]
+__all__ = ["lock", "owner", "unlock", "write_note"]
 
 
 def lock(descriptor: int, path: Path) -> None:
@@ -32,7 +32,7 @@ def lock(descriptor: int, path: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise StorageLockedError(
-            f"{path} is in use by {_owner(path)}",
+            f"{path} is in use by {owner(path)}",
             hint="one process at a time has a working file: wait until it ends, or give this one another path",
         ) from None
     except OSError as error:
@@ -68,7 +68,8 @@ def _note(path: Path) -> Path:
     return path.with_name(f"{path.name}.lock")
 
 
-def _owner(path: Path) -> str:
+def owner(path: Path) -> str:
+    """Return who has a file whose lock was refused, as far as the note beside it says."""
     try:
         note = json.loads(_note(path).read_text()[:4096])
         pid, host, since, program = (str(note[key])[:200] for key in ("pid", "host", "since", "program"))

@@ -98,6 +98,10 @@ class TemplateModule(ScopeModule):
     """
 
     def __init__(self, template: Template, store: VariableStore) -> None:
+        if not isinstance(template, tmplcore.Template):
+            raise InvalidTypeError(
+                f"{template!r} is not a template", hint='make one of it: make_template("name", function)'
+            )
         super().__init__()
         # In a tuple, or torch would take a template that is a module for a submodule.
         self._of = (template, store)
@@ -110,6 +114,7 @@ class TemplateModule(ScopeModule):
             self._call_first, reason="the template was not called yet: call module.build(example) before compiling"
         )
         self._built = False
+        self.register_load_state_dict_pre_hook(_must_be_built)
         self.refresh()
 
     @property
@@ -214,6 +219,13 @@ class TemplateModule(ScopeModule):
         other = memo[id(self)] = TemplateModule(self.template, self.store.with_cells(cells))
         other.train(self.training)
         return other
+
+
+def _must_be_built(module: nn.Module, state: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+    assert isinstance(module, TemplateModule)
+    if not module._built and any(key.startswith(prefix) for key in state):
+        *_, errors = rest
+        errors.append("the template has no variables yet: call module.build(example) before load_state_dict")
 
 
 def _copied(tensor: torch.Tensor) -> torch.Tensor:

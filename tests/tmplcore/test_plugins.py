@@ -127,6 +127,8 @@ def test_two_plugins_that_offer_one_thing(install):
     assert "TMPL_PLUGINS_BLOCK=bolt:bolt" in caught.value.hint
     assert "arrays" not in reg.offers(BackendPlugin)
     assert "refused" in info(reg, "acme").problems[0]
+    assert [offer.name for offer in info(reg, "acme").refused] == ["arrays"]
+    assert info(reg, "numpy").refused == ()
     assert registry(TMPL_PLUGINS_BLOCK="bolt").backend("arrays")
 
 

@@ -21,7 +21,7 @@ GOLDEN_INTEGERS = [772, 428, 835, 640]
 
 def start(initializer, shape, name):
     """What a backend gets for a new variable."""
-    return Start(InitialCall(initializer, shape, float32, {"dtype": float32}), name, 0, float32, shape)
+    return Start(InitialCall(initializer, shape, float32), name, 0, float32, shape)
 
 
 def draw(seed, name, which=0, block=0, n=2):

@@ -1,6 +1,9 @@
 """`tmplctl config`, `plugins`, `init`: what needs no checkpoint."""
 
 import json
+import os
+import subprocess
+import sys
 
 import jsonschema
 import pytest
@@ -92,6 +95,42 @@ def test_plugins(modes, fails):
     assert found.quiet.out.split() == names
     assert found.human.out.splitlines()[0].split() == ["PLUGIN", "KIND", "NAME", "STATE", "WHAT", "IT", "IS"]
     assert "did you mean numpy?" in fails(12, "plugins", "nunpy").err
+
+
+OFFERS_NUMPY = """
+from tmplcore import hookimpl
+from tmplcore.descriptors import BackendPlugin
+
+@hookimpl
+def tmplcore_backends():
+    return [BackendPlugin(name="numpy", summary="another", factory="collections:OrderedDict")]
+"""
+
+
+@pytest.mark.parametrize(("name", "state"), [("numpy", "conflict"), ("other", "refused")])
+def test_what_two_plugins_claim_is_shown_as_such_and_said_once(tmp_path, name, state):
+    (tmp_path / "other_plugin.py").write_text(OFFERS_NUMPY)
+    (tmp_path / "other.dist-info").mkdir()
+    (tmp_path / "other.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (tmp_path / "other.dist-info" / "entry_points.txt").write_text(f"[tmplcore]\n{name} = other_plugin\n")
+
+    def plugins(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "tmplctl", "plugins", *arguments],
+            env={**os.environ, "PYTHONPATH": str(tmp_path), "COLUMNS": "200"},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    everything = plugins()
+    assert everything.returncode == 0
+    lines = everything.stdout.splitlines()
+    assert [line for line in lines if state in line.split()[1:5] and "numpy" in line]
+    said = [line for line in lines if "TMPL_PLUGINS_BLOCK=" in line]
+    assert len(said) == len(set(said)) > 0
+    assert plugins(name).returncode == 12
+    if state == "refused":
+        (found,) = json.loads(plugins("numpy", "--json").stdout)["plugins"]
+        assert [offer["refused"] for offer in found["offers"]] == [True]
 
 
 def test_init_writes_once(tmp_path, monkeypatch, tmplctl, fails, schemas):

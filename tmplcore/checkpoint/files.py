@@ -159,8 +159,8 @@ def load(
         chosen = Selection(include, exclude)
         check_used(chosen, reader)
         arrays = reader.read(None if chosen.everything else select(reader, chosen), mapped=mapped, verify=verify)
-        for name, variable in reader.items():
-            if (twin := variable.alias_of) is not None and name in arrays and twin in arrays:
+        for name, twin in reader.aliases.items():
+            if name in arrays and twin in arrays:
                 arrays[name] = arrays[twin]
         return arrays
 
@@ -224,6 +224,8 @@ def sources(state: State, chosen: Selection) -> dict[str, np.ndarray | LazyVaria
     """Return what is to be written, by name; raises as `select`."""
     from tmplcore.checkpoint.state import value_of
 
+    if state.plain is not None and chosen.everything:
+        return dict(state.plain)
     return {name: value_of(place) for name, place in select(state.places, chosen).items()}
 
 

@@ -216,6 +216,16 @@ class Reader(Mapping[str, LazyVariable], ABC):
         """All files that the checkpoint consists of."""
         return (self.path,)
 
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """The names that are second names of a stored array, and the name under which it is listed first."""
+        return {name: twin for name, variable in self.items() if (twin := variable.alias_of) is not None}
+
+    def columns(self) -> tuple[list[str], list[tuple[int, ...]], list[np.dtype[Any]]]:
+        """Return names, shapes and dtypes of all variables as three lists, without an object for each variable."""
+        variables = list(self.values())
+        return list(self), [variable.shape for variable in variables], [variable.dtype for variable in variables]
+
     def __contains__(self, name: object) -> bool:
         # Mapping's own methods wait for a KeyError; a missing variable is a LookupError with a message that reads well.
         return isinstance(name, str) and self.get(name) is not None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, final, overload
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple, final
 
 import numpy as np
 
 from tmplcore.checkpoint.casting import can_cast
 from tmplcore.checkpoint.files import check_used, opened
 from tmplcore.checkpoint.format import LazyVariable, Reader
+from tmplcore.checkpoint.matches import EXACT, Matches, dtype_text
 from tmplcore.checkpoint.patterns import Selection, matcher
 from tmplcore.checkpoint.rename import RenameRules
 from tmplcore.checkpoint.reports import RestoreEntry, RestoreReport
@@ -27,8 +27,6 @@ Rules = str | Mapping[str, str] | Iterable[str | tuple[str, str]] | RenameRules 
 MISSING: Final = ("error", "warn", "init", "skip")
 UNEXPECTED: Final = ("error", "warn", "skip")
 MISMATCH: Final = ("error", "warn", "init", "skip")
-
-_EXACT: Final = "same name, shape and dtype"
 
 # How many problems an error message lists before it says how many more there are.
 _LISTED = 8
@@ -85,45 +83,6 @@ class Moves(NamedTuple):
 
     direct: dict[str, np.ndarray]
     others: list[Transfer]
-
-
-@final
-class Matches(Sequence[RestoreEntry]):
-    """The matched variables of a report. Those that match exactly, most of them as a rule, are described when asked."""
-
-    __slots__ = ("_items",)
-
-    def __init__(self, items: list[LazyVariable | RestoreEntry]) -> None:
-        self._items = items
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    @overload
-    def __getitem__(self, index: int) -> RestoreEntry: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[RestoreEntry, ...]: ...
-    def __getitem__(self, index: int | slice) -> RestoreEntry | tuple[RestoreEntry, ...]:
-        """Return an entry, or a tuple of them."""
-        if isinstance(index, slice):
-            return tuple(map(_described, self._items[index]))
-        return _described(self._items[index])
-
-    def __iter__(self) -> Iterator[RestoreEntry]:
-        return map(_described, self._items)
-
-    def changed(self) -> tuple[RestoreEntry, ...]:
-        """Return the entries that were renamed or cast."""
-        return tuple(item for item in self._items if isinstance(item, RestoreEntry))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
-
-    def __repr__(self) -> str:
-        return repr(tuple(self))
 
 
 def plan(
@@ -185,14 +144,18 @@ def make_plan(
 
     Patterns are tried on both names of a variable, the one in the checkpoint and the one in the target.
     """
-    variables = dict(reader.items())
     same_names = selection.everything and not len(rules)
+    if same_names and state.plain is not None and (matches := _all_exact(reader, state.plain)) is not None:
+        direct = dict(state.plain)
+        return RestoreReport(str(reader.path), matches, nbytes=sum(map(_nbytes, direct.values()))), Moves(direct, [])
+    variables = dict(reader.items())
     renamed = {} if same_names else rules.apply(variables, selection)
     check_used(selection, [*variables, *renamed, *state.places])
     left = {} if same_names else {new: old for new, old in renamed.items() if selection(new, old[0])}
     taken = variables.keys() if same_names else {old for old, _ in left.values()}
     rest = dict(variables) if same_names else {new: variables[old] for new, (old, _) in left.items()}
-    matched: list[LazyVariable | RestoreEntry] = []
+    matched: list[LazyVariable] = []
+    changed: dict[int, RestoreEntry] = {}
     mismatched, absent = [], []
     moves = Moves({}, [])
     for name, place in state.places.items():
@@ -208,7 +171,8 @@ def make_plan(
                 moves.direct[name] = place
                 continue
         elif (problem := _problem(lazy, place, cast)) is None:
-            matched.append(_entry(name, place, lazy, rule, "restore", _matched(lazy, place, rule)))
+            changed[len(matched)] = _entry(name, place, lazy, rule, "restore", _matched(lazy, place, rule))
+            matched.append(lazy)
         else:
             mismatched.append(_entry(name, place, lazy, rule, mismatch(name), problem))
             continue
@@ -216,7 +180,9 @@ def make_plan(
     rules_of = {name: rule for name, (_, rule) in left.items() if rule is not None}
     report = RestoreReport(
         path=str(reader.path),
-        matched=Matches(matched),
+        matched=Matches(
+            [lazy.name for lazy in matched], [lazy.shape for lazy in matched], [lazy.dtype for lazy in matched], changed
+        ),
         missing=tuple(absent),
         unexpected=tuple(_unexpected(name, lazy, rules_of.get(name), unexpected(name)) for name, lazy in rest.items()),
         mismatched=tuple(mismatched),
@@ -225,6 +191,23 @@ def make_plan(
         nbytes=sum(map(_nbytes, moves.direct.values())) + sum(one.source.nbytes for one in moves.others),
     )
     return report, moves
+
+
+def _all_exact(reader: Reader, arrays: Mapping[str, np.ndarray]) -> Matches | None:
+    """Return the matches if the target is the checkpoint's variables, in its order, as arrays to be read into.
+
+    That is the usual case, and its cost is that of the comparisons: no object is made for a variable.
+    """
+    names, shapes, dtypes = reader.columns()
+    values = arrays.values()
+    if (
+        list(arrays) == names
+        and all(map(operator.eq, map(_shape, values), shapes))
+        and list(map(_dtype, values)) == dtypes
+        and all(map(_plain, values))
+    ):
+        return Matches(names, shapes, dtypes)
+    return None
 
 
 def refuse(report: RestoreReport) -> None:
@@ -280,33 +263,28 @@ def _matched(source: LazyVariable, place: Place, rule: str | None) -> str:
         reasons.append(f"renamed by {rule}")
     if source.dtype != place.dtype:
         reasons.append(f"cast from {source.dtype} to {place.dtype}")
-    return ", ".join(reasons) or _EXACT
+    return ", ".join(reasons) or EXACT
 
 
 def _entry(name: str, place: Place, lazy: LazyVariable, rule: str | None, action: str, reason: str) -> RestoreEntry:
     return RestoreEntry(
-        name, lazy.name, place.shape, _text(place.dtype), lazy.shape, _text(lazy.dtype), rule, action, reason
+        name, lazy.name, place.shape, dtype_text(place.dtype), lazy.shape, dtype_text(lazy.dtype), rule, action, reason
     )
 
 
 def _missing(name: str, place: Place, action: str) -> RestoreEntry:
-    return RestoreEntry(name, None, place.shape, _text(place.dtype), None, None, None, action, "not in the checkpoint")
+    return RestoreEntry(
+        name, None, place.shape, dtype_text(place.dtype), None, None, None, action, "not in the checkpoint"
+    )
 
 
 def _unexpected(name: str, lazy: LazyVariable, rule: str | None, action: str) -> RestoreEntry:
-    return RestoreEntry(name, lazy.name, None, None, lazy.shape, _text(lazy.dtype), rule, action, "not in the target")
-
-
-def _described(item: LazyVariable | RestoreEntry) -> RestoreEntry:
-    if isinstance(item, RestoreEntry):
-        return item
-    dtype = _text(item.dtype)
-    return RestoreEntry(item.name, item.name, item.shape, dtype, item.shape, dtype, None, "restore", _EXACT)
+    return RestoreEntry(
+        name, lazy.name, None, None, lazy.shape, dtype_text(lazy.dtype), rule, action, "not in the target"
+    )
 
 
 _nbytes: Final = operator.attrgetter("nbytes")
-
-
-@functools.cache
-def _text(dtype: np.dtype[Any]) -> str:
-    return str(dtype)
+_shape: Final = operator.attrgetter("shape")
+_dtype: Final = operator.attrgetter("dtype")
+_plain: Final = operator.attrgetter("flags.carray")

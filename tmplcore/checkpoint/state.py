@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final, final
 
 import numpy as np
@@ -29,6 +30,7 @@ _ACCEPTED = (
 
 # Dtypes of arrays that are saved and filled as they are: no text, no objects, no times.
 _PLAIN: Final = frozenset("biufcV")
+_kind_of: Final = attrgetter("dtype.kind")
 
 Place = np.ndarray | Slot
 
@@ -53,8 +55,17 @@ class State:
     seed: int | None = None
     holder: MutableMapping[str, Any] | None = None
 
+    @property
+    def plain(self) -> Mapping[str, np.ndarray] | None:
+        """The places, if all of them are plain arrays."""
+        if set(map(type, self.places.values())) <= {np.ndarray}:
+            return self.places  # type: ignore[return-value]
+        return None
+
     def trainable(self) -> frozenset[str] | None:
         """Return the names of the trainable variables; None if the object does not say."""
+        if self.plain is not None:
+            return None
         known = [(n, p.trainable) for n, p in self.places.items() if type(p) is not np.ndarray and isinstance(p, Slot)]
         if all(trainable is None for _, trainable in known):
             return None
@@ -165,7 +176,7 @@ def _mapping_state(mapping: Mapping[str, Any]) -> State:
     if isinstance(mapping, Reader):
         return State({name: LazySlot(name, variable) for name, variable in mapping.items()}, lambda: mapping)
     flat = set(map(type, mapping.values())) == {np.ndarray} and set(map(type, mapping)) == {str}
-    if flat and all(array.dtype.kind in _PLAIN for array in mapping.values()):
+    if flat and set(map(_kind_of, mapping.values())) <= _PLAIN:
         return State(mapping, lambda: mapping, holder=mapping if isinstance(mapping, MutableMapping) else None)
     return State(_mapping_slots(mapping), lambda: mapping)
 

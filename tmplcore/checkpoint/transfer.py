@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,8 +162,8 @@ def move(reader: Reader, state: State, moves: Moves, *, verify: bool, progress: 
     done: list[str] = []
     with _overwriting(done, direct, names):
         reader.read_into(direct, verify=verify)
-    done += (names.get(name, name) for name in direct)
-    progress(sum(memory.nbytes for memory in direct.values()))
+    done += map(names.get, direct, direct) if names else direct
+    progress(sum(map(attrgetter("nbytes"), direct.values())))
     for batch in _batches(others):
         with _overwriting(done, (), {}):
             _move_batch(reader, batch, done, verify)

@@ -55,6 +55,8 @@ def assert_global_step(global_step_tensor: Any) -> None:
     Raises:
         InvalidTypeError: It is none.
     """
+    if not hasattr(global_step_tensor, "dtype"):
+        raise InvalidTypeError(f'Existing "global_step" must be a Variable or Tensor: {global_step_tensor!r}.')
     if not as_dtype(global_step_tensor.dtype).base_dtype.is_integer:
         raise InvalidTypeError(f'Existing "global_step" does not have integer type: {global_step_tensor.dtype}')
     if global_step_tensor.shape.rank not in {None, 0}:
@@ -116,9 +118,16 @@ NewCheckpointReader = load_checkpoint
 
 def _opened(place: str | os.PathLike[str]) -> Reader:
     path = Path(place)
-    if path.is_dir() and (latest := latest_checkpoint(path)) is not None:
-        path = Path(latest)
-    return open_checkpoint(path)
+    if not path.is_dir():
+        return open_checkpoint(path)
+    if (latest := latest_checkpoint(path)) is not None:
+        return open_checkpoint(Path(latest))
+    try:
+        return open_checkpoint(path)
+    except (CheckpointNotFoundError, UnreadableError) as error:
+        raise InvalidArgumentError(
+            f"Couldn't find 'checkpoint' file or checkpoints in given directory {path}: {error}", hint=error.hint
+        ) from None
 
 
 def list_variables(ckpt_dir_or_file: str | os.PathLike[str]) -> list[tuple[str, list[int]]]:

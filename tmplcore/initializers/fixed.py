@@ -170,7 +170,8 @@ class Identity(Initializer):
                 f"Received shape={list(shape)}",
                 hint="an identity matrix has exactly two axes",
             )
-        working_type(dtype, 1.0)
+        if not dtype.is_complex:
+            working_type(dtype, 1.0)
         down, right = (0, 0) if partition_info is None else (int(at) for at in partition_info.var_offset)
         columns = shape[1]
 

@@ -64,7 +64,7 @@ class Plugins(Report):
     @property
     def exit_code(self) -> int:
         """Failed plugins are a fact to show, unless one of them was asked for."""
-        broken = any(plugin.state in ("failed", "conflict") for plugin in self._plugins)
+        broken = any(plugin.state in ("failed", "conflict") or plugin.refused for plugin in self._plugins)
         return ExitCode.PLUGIN if self._named and broken else ExitCode.DONE
 
     def data(self) -> Mapping[str, Any]:
@@ -84,6 +84,7 @@ class Plugins(Report):
                             "kind": offer.kind,
                             "name": offer.name,
                             "summary": offer.summary,
+                            "refused": offer in plugin.refused,
                             "missing": offer.missing(),
                             "install": offer.install_command if offer.missing() else None,
                         }
@@ -108,6 +109,8 @@ class Plugins(Report):
             name = plugin.name
             for offer in plugin.offers:
                 state = Cell("not installed", "yellow") if offer.missing() else Cell("ok", "green")
+                if offer in plugin.refused:
+                    state = Cell("refused", "red")
                 rows.append([name, offer.kind, offer.name, state, *origin, offer.summary])
                 name, origin = "", [""] * len(origin)
             if not plugin.offers:
@@ -117,9 +120,12 @@ class Plugins(Report):
         columns: list[str | Column] = ["PLUGIN", "KIND", "NAME", "STATE"]
         columns += [Column("FROM", fold=True)] * several
         screen.table([*columns, Column("WHAT IT IS", fold=True)], rows)
+        said = set()  # two that share a name share the line about it
         for plugin in self._plugins:
             for problem in plugin.problems:
-                screen.line(f"{plugin.name}: {problem}", "yellow" if plugin.state == "loaded" else "red")
+                if (plugin.name, problem) not in said:
+                    screen.line(f"{plugin.name}: {problem}", "yellow" if plugin.state == "loaded" else "red")
+                said.add((plugin.name, problem))
         for plugin in self._plugins:
             for command in dict.fromkeys(offer.install_command for offer in plugin.offers if offer.missing()):
                 screen.line(f"{plugin.name}: {command}", "dim")

@@ -21,6 +21,7 @@ from tmplcore.checkpoint.format import Damage, Format, LazyVariable, Metadata, R
 from tmplcore.errors import (
     CheckpointNotFoundError,
     DamagedError,
+    StorageLockedError,
     UnreadableError,
     UntrustedError,
     VariableMissingError,
@@ -126,6 +127,13 @@ class HDF5Reader(Reader):
             raise UnreadableError(f"{path} is not a file")
         try:
             self._file = h5py.File(path, "r", locking="best-effort")
+        except BlockingIOError as error:
+            from tmpl_hdf5.backend_lock import owner
+
+            raise StorageLockedError(
+                f"{path} is in use by {owner(path)}",
+                hint="a working file is read when its process has ended; checkpoints can be read at any time",
+            ) from error
         except OSError as error:
             raise UnreadableError(f"{path} cannot be read as HDF5: {error}") from error
         try:

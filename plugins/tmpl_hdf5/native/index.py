@@ -200,7 +200,7 @@ class Index:
             raise DamagedError("its index names a type that its table does not have")
         try:
             index._read_table(table)
-        except (TypeError, ValueError, KeyError, OverflowError, RecursionError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
             raise DamagedError(f"the table in its index cannot be read: {error}") from None
         index._check_places()
         return index
@@ -213,14 +213,21 @@ class Index:
             if self.types[row] != self.types[first] or first in self.aliases:
                 raise ValueError("an alias differs from what it stands for")
             self.aliases[row] = first
-        for row, lengths in table.get("lengths", {}).items():
-            _, shape = self.kinds[self.types[int(row)]]
+        for key, lengths in table.get("lengths", {}).items():
+            row = self._row(key)
+            _, shape = self.kinds[self.types[row]]
             if len(lengths) != math.prod(shape):
                 raise ValueError("the lengths of a text variable are not one an item")
-            self.lengths[int(row)] = [int(length) for length in lengths]
-        for row, entry in table.get("packed", {}).items():
-            self._read_packed(int(row), entry)
+            self.lengths[row] = [int(length) for length in lengths]
+        for key, entry in table.get("packed", {}).items():
+            self._read_packed(self._row(key), entry)
         self.packed |= {row: self.packed[first] for row, first in self.aliases.items() if first in self.packed}
+
+    def _row(self, key: str) -> int:
+        row = int(key)
+        if not 0 <= row < self.header.rows:
+            raise ValueError(f"there is no row {row}")
+        return row
 
     def _read_packed(self, row: int, entry: dict[str, Any]) -> None:
         stored, shape = self.kinds[self.types[row]]

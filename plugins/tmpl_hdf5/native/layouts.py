@@ -63,7 +63,7 @@ class _Layouts:
     def find(self, names: list[str], values: list[Any], aliases: dict[int, int], meta_size: int) -> Layout | None:
         """Return the layout for such values.
 
-        Shapes and dtypes are compared one by one: 100,000 tuples kept at once would wake the garbage collector.
+        Shapes are compared one by one: 100,000 tuples kept at once would wake the garbage collector.
         """
         with self._lock:
             kept = list(self._kept)
@@ -73,7 +73,7 @@ class _Layouts:
                 subject.meta_size == meta_size
                 and subject.names == names
                 and subject.aliases == aliases
-                and all(map(eq, map(_dtype_of, values), subject.dtypes))
+                and list(map(_dtype_of, values)) == subject.dtypes
                 and all(map(eq, map(_shape_of, values), subject.shapes))
             ):
                 return layout

@@ -210,18 +210,28 @@ class NativeReader(Reader):
 
     def variables(self) -> Iterator[NativeVariable]:
         """Yield all variables, fast."""
-        index = self.index
-        shapes = [shape for _, shape in index.kinds]
-        dtypes = [stored.dtype for stored, _ in index.kinds]
-        types = index.types.tolist()
-        return map(
-            NativeVariable,
-            repeat(self),
-            range(len(types)),
-            index.names,
-            map(shapes.__getitem__, types),
-            map(dtypes.__getitem__, types),
-        )
+        names, shapes, dtypes = self.columns()
+        return map(NativeVariable, repeat(self), range(len(names)), names, shapes, dtypes)
+
+    def columns(self) -> tuple[list[str], list[tuple[int, ...]], list[np.dtype[Any]]]:
+        """Return names, shapes and dtypes; see `Reader.columns`."""
+        shapes, _, dtypes = self._expanded(self.index.types)
+        return self.index.names, shapes, dtypes
+
+    def _expanded(self, types: np.ndarray) -> tuple[list[Any], list[Any], list[Any]]:
+        """Return the shape, the stored dtype and the dtype of rows, of which the types are given."""
+        kinds = self.index.kinds
+        parts = ([shape for _, shape in kinds], [stored.raw for stored, _ in kinds], [s.dtype for s, _ in kinds])
+        if len(kinds) == 1:
+            return tuple(part * len(types) for part in parts)  # type: ignore[return-value]
+        numbers = types.tolist()
+        return tuple(list(map(part.__getitem__, numbers)) for part in parts)  # type: ignore[return-value]
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Second names, and the first; see `Reader.aliases`."""
+        names = self.index.names
+        return {names[row]: names[first] for row, first in sorted(self.index.aliases.items())}
 
     @property
     def fd(self) -> int:
@@ -264,9 +274,8 @@ class NativeReader(Reader):
             others = self.read([wanted[n] for n in np.flatnonzero(~there).tolist()], verify=verify)
             found = dict(zip((wanted[n] for n in np.flatnonzero(there).tolist()), arrays, strict=True)) | others
             return {name: found[name] for name in wanted}
-        kinds = types.tolist()
-        shapes, raws = [shape for _, shape in index.kinds], [stored.raw for stored, _ in index.kinds]
-        outs = list(map(np.empty, map(shapes.__getitem__, kinds), map(raws.__getitem__, kinds)))
+        shapes, raws, _ = self._expanded(types)
+        outs = list(map(np.empty, shapes, raws))
         self._refuse(self._fill(rows, outs, verify=verify), ())
         for number in np.flatnonzero(_any([stored.raw != stored.dtype for stored, _ in index.kinds], types)).tolist():
             outs[number] = self._finished(int(rows[number]), outs[number])
@@ -276,26 +285,20 @@ class NativeReader(Reader):
         """Fill arrays; see `Reader.read_into`."""
         names, outs = list(targets), list(targets.values())
         rows = self._numbers(names)
-        kinds = self.index.kinds
-        types = self.index.types[rows].tolist()
-        shapes = [shape for _, shape in kinds]
-        dtypes = [stored.dtype for stored, _ in kinds]
-        # One by one: 100,000 tuples kept at once would wake the garbage collector.
-        if not all(map(eq, map(_shape_of, outs), map(shapes.__getitem__, types))) or not all(
-            map(eq, map(_dtype_of, outs), map(dtypes.__getitem__, types))
-        ):
-            for name, out, kind in zip(names, outs, types, strict=True):
-                if out.shape != shapes[kind] or out.dtype != dtypes[kind]:
-                    raise ValueError(f"{name!r} is {shapes[kind]} {dtypes[kind]}, the array is {out.shape} {out.dtype}")
+        types = self.index.types[rows]
+        shapes, _, dtypes = self._expanded(types)
+        # Shapes one by one: 100,000 tuples kept at once would wake the garbage collector.
+        if not all(map(eq, map(_shape_of, outs), shapes)) or list(map(_dtype_of, outs)) != dtypes:
+            for name, out, shape, dtype in zip(names, outs, shapes, dtypes, strict=True):
+                if out.shape != shape or out.dtype != dtype:
+                    raise ValueError(f"{name!r} is {shape} {dtype}, the array is {out.shape} {out.dtype}")
         # Buffers of another dtype than the stored one, and what has no memory to read into.
-        odd = {kind for kind in set(types) if kinds[kind][0].raw != dtypes[kind]}
-        buffers = outs
-        if odd:
-            buffers = [
-                self._buffer(out, kinds[kind][0]) if kind in odd else out for out, kind in zip(outs, types, strict=True)
-            ]
+        odd = _any([stored.raw != stored.dtype for stored, _ in self.index.kinds], types)
+        buffers = list(outs) if odd.any() else outs
+        for number in np.flatnonzero(odd).tolist():
+            buffers[number] = self._buffer(outs[number], self.kind(int(rows[number]))[0])
         damage = self._fill(rows, buffers, verify=verify)
-        for row, out, buffer in zip(rows.tolist(), outs, buffers, strict=True) if odd else ():
+        for row, out, buffer in zip(rows.tolist(), outs, buffers, strict=True) if odd.any() else ():
             if not np.may_share_memory(out, buffer):
                 out[...] = self._finished(row, buffer)
         self._refuse(damage, names)

@@ -32,6 +32,8 @@ __all__ = ["write"]
 
 _SMALL_BATCH = 1 << 20  # bytes of small variables that are joined, written and hashed while they are in the cache
 
+_LITTLE = 4 << 20  # a file up to this size is written without a second thread
+
 Value = np.ndarray | LazyVariable
 
 
@@ -70,13 +72,11 @@ def _fill(
     foreign = layout.foreign
     if not set(map(type, values)) <= {np.ndarray}:
         foreign |= {row for row, value in enumerate(values) if type(value) is not np.ndarray}
-    if not plan.packings:
-        write_at(fd, plan.image, 0)
-    for batch in _batches(plan):
-        size = _write_small(fd, plan, batch, values, foreign, texts, hashes)
-        if options.progress is not None:
-            options.progress(size)
-    with _Pipe(fd, options) as pipe:
+    with _Pipe(fd, header.size, options) as pipe:
+        if not plan.packings:
+            pipe.write(plan.image, 0, counted=False)
+        for batch in _batches(plan):
+            _write_small(pipe, plan, batch, values, foreign, texts, hashes)
         for row in _write_directly(path, fd, plan, values, texts, hashes, options):
             _write_large(pipe, plan, row, values[row], texts.get(row), hashes)
         _write_packed(pipe, plan, values, texts, hashes)
@@ -112,15 +112,15 @@ def _batches(plan: Plan) -> list[np.ndarray]:
 
 
 def _write_small(
-    fd: int,
+    pipe: _Pipe,
     plan: Plan,
     rows: np.ndarray,
     values: list[Any],
     foreign: frozenset[int],
     texts: dict[int, Text],
     hashes: np.ndarray,
-) -> int:
-    """Write small variables that lie together; return how many bytes."""
+) -> None:
+    """Write small variables that lie together."""
     numbers = rows.tolist()
     first, last = numbers[0], numbers[-1]
     if last - first + 1 == len(numbers):
@@ -141,9 +141,8 @@ def _write_small(
     at = int(offsets[0])
     if len(data) != int(offsets[-1] + sizes[-1]) - at:
         raise SaveError("a variable changed its size while it was being saved")
-    write_at(fd, data, at)
+    pipe.write(data, at)
     hashes[rows] = np.fromiter(map(xxhash.xxh3_64_intdigest, arrays), np.uint64, len(arrays))
-    return len(data)
 
 
 def _join(arrays: list[Any], gaps: np.ndarray) -> bytes:
@@ -251,24 +250,35 @@ def raw_array(value: Value, stored: StoredType, text: Text | None) -> np.ndarray
 
 
 class _Pipe:
-    """Writes in a second thread, so that the caller can hash the next block; a few writes are under way at most."""
+    """Writes in a second thread, so that the caller can hash the next block; a few writes are under way at most.
 
-    def __init__(self, fd: int, options: WriteOptions) -> None:
+    Little is written at once: it takes less time than handing it over.
+    """
+
+    def __init__(self, fd: int, size: int, options: WriteOptions) -> None:
         self._fd = fd
+        self._at_once = size < _LITTLE
         self._pool = ThreadPoolExecutor(1, "tmplcore-save")  # starts its thread with the first write
         self._waiting: deque[tuple[Future[None], int]] = deque()
         self._progress = options.progress
 
-    def write(self, data: Any, offset: int) -> None:
-        future = self._pool.submit(write_at, self._fd, data, offset)
-        self._waiting.append((future, memoryview(data).nbytes))
+    def write(self, data: Any, offset: int, *, counted: bool = True) -> None:
+        size = memoryview(data).nbytes if counted else 0
+        if self._at_once:
+            write_at(self._fd, data, offset)
+            self._tell(size)
+            return
+        self._waiting.append((self._pool.submit(write_at, self._fd, data, offset), size))
         if len(self._waiting) > 2:
             self._take()
 
     def _take(self) -> None:
         future, size = self._waiting.popleft()
         future.result()
-        if self._progress is not None:
+        self._tell(size)
+
+    def _tell(self, size: int) -> None:
+        if self._progress is not None and size:
             self._progress(size)
 
     def __enter__(self) -> Self:

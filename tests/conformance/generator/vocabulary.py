@@ -208,7 +208,7 @@ def creator(tf: Any, word: str, events: list[Any]) -> Any:
         return next_creator(**kwargs)
 
     def rename(next_creator: Any, **kwargs: Any) -> Any:
-        return next_creator(**{**kwargs, "name": "renamed"})
+        return next_creator(**{**kwargs, "name": f"{kwargs['name'] or 'raw'}_r"})
 
     def frozen(next_creator: Any, **kwargs: Any) -> Any:
         return next_creator(**{**kwargs, "trainable": False})

@@ -521,6 +521,19 @@ def regularization_losses(tf, t):
     t("v", v)
 
 
+@program("6.6", "1.3")
+def losses_are_named_by_the_key(tf, t):
+    tf.Variable(1.0, name="v")
+    t("v", tf.get_variable("v", [], regularizer=lambda v: tf.constant(1.0, name="loss")))
+
+    def rename(next_creator, **kwargs):
+        return next_creator(**{**kwargs, "name": "renamed"})
+
+    with tf.variable_creator_scope(rename):
+        t("w", tf.get_variable("w", [], regularizer=lambda v: tf.constant(1.0, name="loss")))
+        t("none", tf.get_variable("_x", [], regularizer=lambda v: None))
+
+
 @program("6.6")
 def a_number_as_regularization_loss(tf, t):
     tf.get_variable("v", [], regularizer=lambda v: 0.5)
@@ -594,6 +607,17 @@ def modes_that_do_not_exist(tf, t):
         tf.get_variable("w", [], aggregation="nonsense")
     t("members", [member.name for member in tf.VariableSynchronization])
     t("more members", [member.name for member in tf.VariableAggregation])
+
+
+@program("6.7")
+def modes_by_their_numbers(tf, t):
+    for number in (0, 1, 3, 4):
+        with t.fails(f"aggregation {number}"):
+            t(f"a{number}", tf.get_variable(f"a{number}", [], aggregation=number).aggregation.name)
+        with t.fails(f"synchronization {number}"):
+            variable = tf.get_variable(f"s{number}", [], synchronization=number)
+            t(f"s{number}", [variable.synchronization.name, variable.trainable])
+    t("none", tf.get_variable("n", [], aggregation=None, synchronization=None).synchronization.name)
 
 
 @program("6.7")

@@ -128,6 +128,11 @@ def tensor_constants_are_sliced(tf, t):
     q = tf.get_variable("w", [3, 2], initializer=c, partitioner=cut(1, 2))
     t("with shape", q)
     t.value("with shape values", q)
+    t("not validated", tf.get_variable("u", [3, 2], initializer=c, partitioner=cut(2, 1), validate_shape=False))
+    t("unknown shape", tf.get_variable("x", tf.TensorShape(None), initializer=c, partitioner=cut(2, 1)))
+    t("partly known", tf.get_variable("y", [None, 2], initializer=c, partitioner=cut(2, 1)))
+    with t.fails("another shape"):
+        tf.get_variable("z", [2, 2], initializer=c, partitioner=cut(2, 1))
 
 
 @program("10", covers="constants-under-a-partitioner 17.13")

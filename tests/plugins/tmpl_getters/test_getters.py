@@ -521,3 +521,12 @@ def test_a_configured_store_hands_out_its_getters(tmp_path):
     assert store.variables[1].numpy().tolist() == [1, 1]
     with pytest.raises(InvalidArgumentError, match="no getters named 'lora'"):
         store.custom_getter.named("lora")
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Chain(Freeze(), 3), lambda: Router({"*": 3}), lambda: Router({}, default=3), lambda: Switch(3)]
+)
+def test_what_is_no_getter_is_refused_where_it_is_given(make):
+    with pytest.raises(InvalidTypeError, match="3 is not a getter") as caught:
+        make()
+    assert "next_getter" in caught.value.hint

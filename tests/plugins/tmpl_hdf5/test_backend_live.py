@@ -14,6 +14,7 @@ import pytest
 
 from tmpl_hdf5.backend import HDF5Backend
 from tmpl_hdf5.backend_options import HDF5Options
+from tmplcore import checkpoint
 from tmplcore.errors import BackendError, StorageLockedError
 from tmplcore.testing.backend import BackendContract, Given, sample, spec
 
@@ -123,6 +124,45 @@ def test_existing(path):
     new.close()
     HDF5Backend(path.with_name("other.h5"), existing="error").close()
     assert sorted(item.name for item in path.parent.iterdir()) == ["other.h5", "run.h5"]
+
+
+@pytest.mark.parametrize("existing", ["attach", "overwrite"])
+def test_what_is_no_working_file_is_left_alone(path, existing):
+    checkpoint.save(path, {"w": np.ones(3)})
+    saved = path.read_bytes()
+    with pytest.raises(BackendError, match="not a working file") as caught:
+        HDF5Backend(path, existing=existing)
+    assert "tmplctl restore" in caught.value.hint
+    assert path.read_bytes() == saved
+    path.write_bytes(b"something else")
+    with pytest.raises(BackendError, match="cannot be read as a working file") as caught:
+        HDF5Backend(path, existing=existing)
+    assert "another path" in caught.value.hint
+    assert path.read_bytes() == b"something else"
+    assert [item.name for item in path.parent.iterdir()] == [path.name]
+    with pytest.raises(BackendError, match="is a directory"):
+        HDF5Backend(path.parent, existing=existing)
+
+
+def test_an_empty_file_can_be_overwritten(path):
+    path.parent.mkdir(parents=True)
+    path.touch()
+    HDF5Backend(path, existing="overwrite").close()
+    HDF5Backend(path).close()
+
+
+def test_a_reader_of_a_file_in_use_hears_who_has_it(path):
+    make(path, v=[1.0])
+    backend = HDF5Backend(path)
+    with pytest.raises(StorageLockedError, match="in use by this process since 20"):
+        checkpoint.open(path)
+    done = subprocess.run(
+        [sys.executable, "-m", "tmplctl", "show", str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 13
+    assert f"in use by process {os.getpid()}" in done.stderr
+    backend.close()
+    assert checkpoint.load(path)["v"].tolist() == [1.0]
 
 
 def test_a_mismatch_names_both(path):

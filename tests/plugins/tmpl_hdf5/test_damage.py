@@ -1,6 +1,7 @@
 """A native checkpoint that was changed or cut short is never taken for whole, and what is intact can be salvaged."""
 
 import random
+import re
 from pathlib import Path
 
 import ml_dtypes
@@ -202,6 +203,22 @@ def fuzz(path: Path, rounds: int, seed: int) -> None:
                         variable[...]
         except CheckpointError:
             pass
+
+
+@pytest.mark.parametrize("lengths", [b'{"7":[4,1]}', b'{"-1":[4] }', b"[4,1,2,3,4]", b'{"2":[[]] }'])
+def test_a_table_that_names_rows_that_are_not_there(tmp_path, lengths):
+    import xxhash
+
+    path = tmp_path / "a.h5"
+    small(path)
+    with FORMAT.open(path) as reader:
+        at, size = reader.index.header.index, reader.index.header.index_size
+    data = path.read_bytes()
+    index, changes = re.subn(rb'(?<="lengths":)\{"\d":\[4,1\]\}', lambda _: lengths, data[at : at + size - 16])
+    assert changes == 1
+    path.write_bytes(data[:at] + index + xxhash.xxh3_128_digest(index) + data[at + size :])
+    with pytest.raises(DamagedError, match="the table in its index"):
+        FORMAT.open(path)
 
 
 def test_fuzzed_index(tmp_path):

@@ -433,3 +433,23 @@ def test_the_founding_example_is_a_module():
     assert y.name == "scale_by_y/y:0"
     assert float(y.value.grad) == 9.0
     assert list(as_module(scale_by_y, store=store).state_dict()) == ["scale_by_y.y"]
+
+
+def test_a_function_is_no_template():
+    with pytest.raises(InvalidTypeError, match="is not a template") as caught:
+        as_module(lambda x: x)
+    assert "make_template" in caught.value.hint
+
+
+def test_a_state_dict_cannot_be_loaded_before_there_are_variables():
+    def net():
+        template = tmplcore.make_template("net", lambda x: x @ tmplcore.get_variable("kernel", [2, 2]))
+        return as_module(template, store=tmplcore.VariableStore("torch"))
+
+    state = net().build(torch.ones(1, 2)).state_dict()
+    for module, prefix in [(net(), ""), (torch.nn.Sequential(net()), "0.")]:
+        with pytest.raises(RuntimeError, match=r"call module.build\(example\) before load_state_dict"):
+            module.load_state_dict({prefix + key: value for key, value in state.items()})
+    built = net().build(torch.ones(1, 2))
+    built.load_state_dict(state)
+    assert torch.equal(built.state_dict()["net.kernel"], state["net.kernel"])
