@@ -138,6 +138,14 @@ def test_salvage_saves_the_variables_of_a_checkpoint_whose_metadata_is_lost(tmp_
     assert all((saved[name] == values[name]).all() for name in values)
 
 
+def test_a_rule_that_renames_nothing_is_named(files, tmplctl):
+    assert tmplctl("diff", "a.h5", "b.npz", "--rename", "nix=w").err == "warning: no name is renamed by nix=w\n"
+    result = tmplctl("convert", "a.h5", "c.npz", "--rename", "nix=w", "--json")
+    assert (result.code, result.err) == (0, "warning: no name is renamed by nix=w\n")
+    hint = tmplctl("diff", "a.h5", "a.h5", "--only", "zzzzzz").err.splitlines()[1]
+    assert hint.startswith(f"hint: there are {len(checkpoint.load('a.h5'))} variables")
+
+
 def test_a_file_that_is_not_there_is_no_tag(tmp_path, monkeypatch, fails):
     monkeypatch.chdir(tmp_path)
     assert fails(10, "show", "gone.safetensors").err == "error: there is no checkpoint 'gone.safetensors'\n"

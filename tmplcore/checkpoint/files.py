@@ -237,7 +237,7 @@ def check_used(chosen: Selection, names: Iterable[str]) -> None:
     """
     if chosen.include is None:
         return
-    names = list(names)
+    names = list(dict.fromkeys(names))
     if idle := chosen.idle(names):
         from rapidfuzz import process
 
