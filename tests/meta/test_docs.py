@@ -6,6 +6,7 @@ it. A block that cannot run says why: ```python {.norun reason="needs a GPU"}.
 """
 
 import ast
+import importlib
 import importlib.util
 import os
 import re
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -172,6 +174,42 @@ def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
     assert "https://fonts." not in page
     for source in (ROOT / "docs").rglob("*.md"):
         assert (tmp_path / source.relative_to(ROOT / "docs").with_suffix(".html")).is_file()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "tmplcore",
+        "tmplcore.backend",
+        "tmplcore.checkpoint",
+        "tmplcore.checkpoint.format",
+        "tmplcore.config",
+        "tmplcore.errors",
+        "tmplcore.initializers",
+        "tmplcore.plugins",
+        "tmplcore.random",
+        "tmplcore.regularizers",
+        "tmplcore.testing",
+        "tmpl_getters",
+        "tmpl_jax",
+        "tmpl_torch",
+    ],
+)
+def test_every_public_name_is_in_the_reference(module: str) -> None:
+    if module in ("tmpl_jax", "tmpl_torch"):
+        pytest.importorskip(module.removeprefix("tmpl_"))
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").rglob("*.md"))
+    shown = set(re.findall(r"^::: (\S+)$", pages, re.MULTILINE))
+    found = importlib.import_module(module)
+    missing = [
+        name
+        for name in found.__all__
+        if not (name.startswith("__") or isinstance(getattr(found, name), ModuleType))
+        and module not in shown
+        and not any(entry.endswith(f".{name}") for entry in shown)
+        and not re.search(rf"`({re.escape(module)}\.)?{name}`", pages)
+    ]
+    assert not missing
 
 
 def test_decisions_are_numbered_once() -> None:

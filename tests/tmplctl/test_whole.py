@@ -1,6 +1,7 @@
 """What a newcomer does, with separate processes; commands from plugins; streams and signals."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -168,7 +169,9 @@ def test_a_full_or_closed_stdout(project):
     assert done.returncode == 2
     assert done.stderr.splitlines()[0].startswith("error: ")
     assert "Traceback" not in done.stderr
-    closed = subprocess.run(f"{sys.executable} -m tmplctl list >&-", shell=True, capture_output=True, check=False)
+    closed = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m tmplctl list >&-", shell=True, capture_output=True, check=False
+    )
     assert (closed.returncode, closed.stderr) == (0, b"")
 
 
