@@ -3,9 +3,9 @@
     python benchmarks/calls.py [--peer-python PATH] [--json]
 
 The floor is one `ContextVar.get`, one string concatenation and one dict look-up in a function that is called like
-`get_variable`. All times are the processor's, not the clock's, and the best of several rounds; what to read are the ratios. TensorFlow and Haiku are timed if
-they can be imported, here or by the interpreter that `--peer-python` names (TensorFlow rarely lives beside the rest);
-rounds of ours and of a peer in the same process alternate.
+`get_variable`. All times are the processor's, not the clock's, and the best of several rounds; what to read are the
+ratios. TensorFlow and Haiku are timed if they can be imported, here or by the interpreter that `--peer-python` names
+(TensorFlow rarely lives beside the rest); rounds of ours and of a peer in the same process alternate.
 """
 
 from __future__ import annotations
