@@ -3,9 +3,9 @@
     python benchmarks/calls.py [--peer-python PATH] [--json]
 
 The floor is one `ContextVar.get`, one string concatenation and one dict look-up in a function that is called like
-`get_variable`. All times are the best of several rounds; what to read are the ratios. TensorFlow and Haiku are timed if
-they can be imported, here or by the interpreter that `--peer-python` names (TensorFlow rarely lives beside the rest);
-rounds of ours and of a peer in the same process alternate.
+`get_variable`. All times are the processor's, not the clock's, and the best of several rounds; what to read are the
+ratios. TensorFlow and Haiku are timed if they can be imported, here or by the interpreter that `--peer-python` names
+(TensorFlow rarely lives beside the rest); rounds of ours and of a peer in the same process alternate.
 """
 
 from __future__ import annotations
@@ -17,14 +17,19 @@ import json
 import os
 import subprocess
 import sys
+import time
 import timeit
 import types
 from collections.abc import Callable
 from contextvars import ContextVar
 
-ROUNDS = 15
+ROUNDS = 60  # short ones: on a busy machine some of them are not disturbed
 
 Case = tuple[str, Callable[[], object], int]
+
+
+def timed(function: Callable[[], object], number: int) -> float:
+    return timeit.timeit(function, number=number, timer=time.thread_time)
 
 
 def floor_case() -> Case:
@@ -35,7 +40,7 @@ def floor_case() -> Case:
     def get(name: str, shape: list[int]) -> object:
         return variables[prefix.get() + name]
 
-    return "floor", lambda: get("v3", [4, 4]), 100_000
+    return "floor", lambda: get("v3", [4, 4]), 10_000
 
 
 def tf_shaped_cases(tf, number: int) -> list[Case]:
@@ -109,9 +114,9 @@ class _in:
     def time(self, number: int) -> float:
         with self.graph.as_default():
             if self.scope is None:
-                return timeit.timeit(self.function, number=number)
+                return timed(self.function, number)
             with self.scope():
-                return timeit.timeit(self.function, number=number)
+                return timed(self.function, number)
 
 
 def haiku_cases(number: int) -> list[Case]:
@@ -125,9 +130,7 @@ def haiku_cases(number: int) -> list[Case]:
         with hk.experimental.name_scope("a"):
             for i in range(10):
                 hk.get_parameter(f"v{i}", [4, 4], init=jnp.zeros)
-            times["hit, shape as list"] = timeit.timeit(
-                lambda: hk.get_parameter("v3", [4, 4], init=jnp.zeros), number=number
-            )
+            times["hit, shape as list"] = timed(lambda: hk.get_parameter("v3", [4, 4], init=jnp.zeros), number)
 
     transformed = hk.transform(hits)
     params = transformed.init(jax.random.PRNGKey(0))
@@ -146,14 +149,14 @@ def creation(tf, count: int) -> float:
     names = [f"v{i}" for i in range(count)]
     gc.collect()
     with tf.Graph().as_default():
-        start = timeit.default_timer()
+        start = time.thread_time()
         for name in names:
             tf.get_variable(name, [], initializer=zeros)
-        whole = timeit.default_timer() - start
-    start = timeit.default_timer()
+        whole = time.thread_time() - start
+    start = time.thread_time()
     for _ in range(count):
         zeros([], tf.float32)
-    return whole - (timeit.default_timer() - start if isinstance(tf, types.SimpleNamespace) else 0.0)
+    return whole - (time.thread_time() - start if isinstance(tf, types.SimpleNamespace) else 0.0)
 
 
 def measured(groups: dict[str, list[Case]]) -> dict[str, dict[str, float]]:
@@ -162,7 +165,7 @@ def measured(groups: dict[str, list[Case]]) -> dict[str, dict[str, float]]:
     for _ in range(ROUNDS):
         for group, cases in groups.items():
             for label, function, number in cases:
-                seconds = function.time(number) if hasattr(function, "time") else timeit.timeit(function, number=number)
+                seconds = function.time(number) if hasattr(function, "time") else timed(function, number)
                 nanoseconds = seconds / number * 1e9
                 best[group][label] = min(best[group].get(label, nanoseconds), nanoseconds)
     return best
@@ -186,9 +189,9 @@ def peers(names: list[str]) -> dict[str, list[Case]]:
         import tensorflow.compat.v1 as tf
 
         tf.disable_v2_behavior()
-        groups["TensorFlow"] = tf_shaped_cases(tf, 400)
+        groups["TensorFlow"] = tf_shaped_cases(tf, 200)
     if "haiku" in names and importlib.util.find_spec("haiku"):
-        groups["Haiku"] = haiku_cases(1000)
+        groups["Haiku"] = haiku_cases(300)
     return groups
 
 
@@ -206,7 +209,7 @@ def main() -> None:
         print(json.dumps(times))
         return
     ours = our_module()
-    times = measured({"floor": [floor_case()], "ours": tf_shaped_cases(ours, 20_000), **peers(["tensorflow", "haiku"])})
+    times = measured({"floor": [floor_case()], "ours": tf_shaped_cases(ours, 2_000), **peers(["tensorflow", "haiku"])})
     creation(ours, 1000)
     for count in (1_000, 10_000, 100_000):
         times["ours"][f"creating a scalar variable (of {count:,})"] = creation(ours, count) / count * 1e9

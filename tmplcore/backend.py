@@ -63,6 +63,8 @@ class InitialValue(ABC):
     A backend that finds the variable in its storage already never asks.
     """
 
+    __slots__ = ()
+
     @abstractmethod
     def array(self) -> Any:
         """Return the whole value: an `numpy.ndarray`, or the array of a framework that the user gave."""

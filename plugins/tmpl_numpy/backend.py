@@ -52,7 +52,7 @@ class NumpyBackend(Backend):
             if spec.shape is not None and value.shape != spec.shape:
                 raise BackendError(f"{spec.name}: the initial value has shape {value.shape}, not {spec.shape}")
             # Not another's memory: a later `w += 1` must not reach the array that the user gave.
-            return _Cell(np.array(value, order="C"))
+            return _Cell(value.copy())
         value = np.empty(spec.shape, dtype)
         flat, start = value.reshape(-1), 0
         for block in initial.blocks():

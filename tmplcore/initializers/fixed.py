@@ -34,7 +34,9 @@ class Zeros(Initializer):
     dtype: DType = float32
 
     def _pieces(self, shape: tuple[int, ...], dtype: DType, partition_info: Any) -> Piece:
-        return _filled(b"" if dtype.dtype.hasobject else 0, dtype)
+        if dtype.dtype.hasobject:
+            return _filled(b"", dtype)
+        return lambda block, count: np.zeros(count, dtype.dtype)
 
 
 @final
