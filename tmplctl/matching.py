@@ -34,6 +34,7 @@ __all__ = [
     "explained",
     "matching_of",
     "rules_of",
+    "warn_of_unused",
 ]
 
 Only = Annotated[
@@ -130,6 +131,13 @@ def _policy(option: str, given: Sequence[str] | None, configured: str) -> str | 
         else:
             chosen[pattern] = word
     return {**chosen, "*": default} if chosen else default
+
+
+def warn_of_unused(session: Session, rules: RenameRules, names: Iterable[str]) -> None:
+    """Warn of rules that fit none of a checkpoint's names: a typing error in one would pass unseen."""
+    if unused := rules.unused(names):
+        more = f" and {len(unused) - 5} more" if len(unused) > 5 else ""
+        session.output.warning(f"no name is renamed by {', '.join(unused[:5])}{more}")
 
 
 def explained(session: Session, ref: str, rules: RenameRules, names: Sequence[str]) -> Report:

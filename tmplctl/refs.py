@@ -27,6 +27,8 @@ def is_path(session: Session, text: str) -> bool:
         return True
     if os.path.lexists(text):
         return True
+    if any(text.endswith(plugin.suffixes) for plugin in session.registry.formats()):
+        return True  # a file that is not there, rather than a tag that is not
     if "." not in text:  # a prefix that some format may know, such as `model.ckpt`; no word and no number has a dot
         return False
     return _some_format_reads(session, Path(text))
@@ -113,6 +115,6 @@ def _writable(session: Session) -> str:
 
 def open_checkpoint(session: Session, text: str) -> Reader:
     """Open the checkpoint that a reference means, in whatever format it is."""
-    from tmplcore.checkpoint import open as open_path
+    from tmplcore.checkpoint.files import open_checkpoint as open_path
 
     return open_path(resolve(session, text))

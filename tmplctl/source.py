@@ -23,9 +23,14 @@ if TYPE_CHECKING:
     from tmplcore.config import Config
     from tmplcore.store import VariableStore
 
-__all__ = ["Built", "build", "is_program", "wanted"]
+__all__ = ["Built", "ProgramError", "build", "build_dry", "in_memory", "is_program", "wanted"]
 
 _PROGRAM = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+@final
+class ProgramError(UsageError):
+    """A program raised an error of its own."""
 
 
 @final
@@ -104,6 +109,39 @@ def build(session: Session, reference: str, backend: str | None = None) -> Itera
             yield Built(reference, store if made else result, store)
         finally:
             store.backend.close()
+
+
+@contextlib.contextmanager
+def build_dry(session: Session, reference: str) -> Iterator[Built]:
+    """Run a program for its variables' names, shapes and dtypes alone; raises as `build`.
+
+    Variables are stand-ins for NumPy arrays that take no memory. A program that hands them to a framework which wants
+    its own arrays is run on the configured backend, but never in storage that lasts.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            built = stack.enter_context(build(session, reference, "shapes"))
+        except ProgramError as first:
+            backend = in_memory(session)
+            try:
+                built = stack.enter_context(build(session, reference, backend))
+            except ProgramError as second:
+                if backend == "numpy" and isinstance(first.__cause__, TypeError):
+                    from tmplcore.descriptors import BackendPlugin
+
+                    offers = session.registry.offers(BackendPlugin)
+                    others = " or ".join(name for name, plugin in offers.items() if plugin.requires)
+                    second.hint = f"a program that wants a framework's arrays needs its backend: --set backend={others}"
+                raise second from first
+            session.output.note(f"{reference} does not run without values, so it ran in memory on {backend}")
+        yield built
+
+
+def in_memory(session: Session) -> str:
+    """Return the configured backend, or `numpy` if that keeps values which must not be touched."""
+    backend = session.config.settings.backend
+    persistent = session.registry.backend(backend).load_factory().persistent
+    return "numpy" if persistent else backend
 
 
 def _run(config: Config, program: Any) -> Any:
@@ -194,6 +232,7 @@ def _explained(session: Session, reference: str) -> Iterator[None]:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "tmplctl" not in frame.filename]
         place = f" ({session.relative(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
         hint = "TMPL_DEBUG=1 shows the traceback"
-        if isinstance(error, TypeError) and "argument" in str(error) and not session.config.settings.inputs:
+        uncalled = isinstance(error, TypeError) and "required positional argument" in str(error)
+        if uncalled and not session.config.settings.inputs:
             hint = "a template is called with `inputs` of the configuration: inputs = [{ shape = [1, 20] }]"
-        raise UsageError(f"{reference} failed{place}: {type(error).__name__}: {error}", hint=hint) from error
+        raise ProgramError(f"{reference} failed{place}: {type(error).__name__}: {error}", hint=hint) from error

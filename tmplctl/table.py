@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 from tmplctl.text import clean
 
@@ -90,19 +90,46 @@ def layout(
     columns: Sequence[Column], rows: Iterable[Sequence[str | Cell]], width: int, *, header: bool = True, colour: bool
 ) -> Iterable[str]:
     """Yield the lines of a table."""
-    table = [
-        [Cell(clean(cell[0]), cell[1]) if isinstance(cell, Cell) else Cell(clean(cell)) for cell in row] for row in rows
-    ]
-    widths = [width_of(column.title) if header else 0 for column in columns]
-    for row in table:
-        for number, cell in enumerate(row):
-            if (taken := width_of(cell.text)) > widths[number]:
-                widths[number] = taken
+    laid = [_Laid(cells) for cells in zip(*rows, strict=True)] or [_Laid(()) for _ in columns]
+    titles = [width_of(column.title) if header else 0 for column in columns]
+    widths = [max(title, one.width) for title, one in zip(titles, laid, strict=True)]
     _shrink(columns, widths, width - len(GAP) * (len(columns) - 1))
     if header:
-        yield from _lines(columns, widths, [Cell(column.title, "bold") for column in columns], colour=colour)
-    for row in table:
-        yield from _lines(columns, widths, row, colour=colour)
+        yield from _folded(columns, widths, [Cell(column.title, "bold") for column in columns], colour=colour)
+    # A column at a time, which is several times as fast as a row at a time.
+    padded = [
+        one.padded(column, width, colour=colour) for column, width, one in zip(columns, widths, laid, strict=True)
+    ]
+    for number, parts in enumerate(zip(*padded, strict=True)):
+        if None in parts:
+            row = [Cell(one.texts[number], one.styles[number]) for one in laid]
+            yield from _folded(columns, widths, row, colour=colour)
+        else:
+            yield GAP.join(parts).rstrip()
+
+
+@final
+class _Laid:
+    """The cells of a column, cleaned and measured."""
+
+    def __init__(self, cells: Sequence[str | Cell]) -> None:
+        self.texts = [cell[0] if isinstance(cell, Cell) else cell for cell in cells]
+        self.styles = [cell[1] if isinstance(cell, Cell) else "" for cell in cells]
+        whole = "".join(self.texts)
+        if not whole.isprintable():
+            self.texts = [clean(text) for text in self.texts]
+        self.widths = list(map(len if whole.isascii() else width_of, self.texts))
+        self.width = max(self.widths, default=0)
+
+    def padded(self, column: Column, width: int, *, colour: bool) -> list[str | None]:
+        """Return the cells as they stand in the column; None for one that does not fit."""
+        lines: list[str | None] = []
+        for text, style, taken in zip(self.texts, self.styles, self.widths, strict=True):
+            if taken > width:
+                lines.append(None)
+            else:
+                lines.append(_padded(column, text, style, width - taken, colour=colour))
+        return lines
 
 
 def _shrink(columns: Sequence[Column], widths: list[int], room: int) -> None:
@@ -117,26 +144,17 @@ def _shrink(columns: Sequence[Column], widths: list[int], room: int) -> None:
             widths[widest] = max(floor, widths[widest] - (sum(widths) - room))
 
 
-def _lines(columns: Sequence[Column], widths: Sequence[int], row: Sequence[Cell], *, colour: bool) -> Iterable[str]:
-    """Yield a row: one line, unless a cell has to be folded."""
-    parts = []
-    for column, width, cell in zip(columns, widths, row, strict=True):
-        space = width - width_of(cell.text)
-        if space < 0:
-            break
-        parts.append(_padded(column, cell, space, colour=colour))
-    else:
-        yield GAP.join(parts).rstrip()
-        return
+def _folded(columns: Sequence[Column], widths: Sequence[int], row: Sequence[Cell], *, colour: bool) -> Iterable[str]:
+    """Yield a row whose cells go on in the next line where they have to."""
     folded = [fold(cell.text, width) for cell, width in zip(row, widths, strict=True)]
     for number in range(max(map(len, folded))):
         parts = []
         for column, width, cell, lines in zip(columns, widths, row, folded, strict=True):
             text = lines[number] if number < len(lines) else ""
-            parts.append(_padded(column, Cell(text, cell.style), width - width_of(text), colour=colour))
+            parts.append(_padded(column, text, cell.style, width - width_of(text), colour=colour))
         yield GAP.join(parts).rstrip()
 
 
-def _padded(column: Column, cell: Cell, space: int, *, colour: bool) -> str:
-    shown = paint(cell.text, cell.style, colour=colour) if colour and cell.style else cell.text
+def _padded(column: Column, text: str, style: str, space: int, *, colour: bool) -> str:
+    shown = paint(text, style, colour=colour) if colour and style else text
     return " " * space + shown if column.right else shown + " " * space

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
 
 __all__ = ["age", "clean", "count", "number", "shape", "size", "utf8"]
 
@@ -65,7 +65,8 @@ def count(amount: int, word: str) -> str:
     return f"{amount:,} {plural}"
 
 
-def shape(lengths: Sequence[int] | None) -> str:
+@functools.lru_cache(maxsize=4096)  # a model has few shapes for its many variables
+def shape(lengths: tuple[int, ...] | None) -> str:
     """Return a shape as it is written: `[3, 4]`, and `scalar`."""
     if lengths is None:
         return "unknown"

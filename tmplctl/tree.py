@@ -42,8 +42,11 @@ class Scope:
             scope = root
             scope._count(nbytes)
             for part in path:
-                scope._order[part] = None
-                scope = scope._scopes.setdefault(part, cls())
+                inner = scope._scopes.get(part)
+                if inner is None:
+                    inner = scope._scopes[part] = cls()
+                    scope._order[part] = None
+                scope = inner
                 scope._count(nbytes)
             scope._order[last] = None
             scope._variables[last] = variable

@@ -124,6 +124,34 @@ def test_verify(files, modes, tmplctl, tmp_path):
     assert tmplctl("verify", "intact.h5").code == 0
 
 
+def test_salvage_saves_the_variables_of_a_checkpoint_whose_metadata_is_lost(tmp_path, monkeypatch, tmplctl):
+    monkeypatch.chdir(tmp_path)
+    values = {"a/w": np.arange(6.0), "a/b": np.ones(3)}
+    checkpoint.save("m.h5", values, step=7, meta={"note": "to be damaged"})
+    whole = Path("m.h5").read_bytes()
+    Path("m.h5").write_bytes(whole.replace(b"to be damaged", b"to be demaged"))
+    result = tmplctl("verify", "m.h5", "--salvage", "saved.npz")
+    assert result.code == 1
+    assert "wrote all variables to saved.npz" in result.out
+    saved = checkpoint.load("saved.npz")
+    assert saved.keys() == values.keys()
+    assert all((saved[name] == values[name]).all() for name in values)
+
+
+def test_a_rule_that_renames_nothing_is_named(files, tmplctl):
+    assert tmplctl("diff", "a.h5", "b.npz", "--rename", "nix=w").err == "warning: no name is renamed by nix=w\n"
+    result = tmplctl("convert", "a.h5", "c.npz", "--rename", "nix=w", "--json")
+    assert (result.code, result.err) == (0, "warning: no name is renamed by nix=w\n")
+    hint = tmplctl("diff", "a.h5", "a.h5", "--only", "zzzzzz").err.splitlines()[1]
+    assert hint.startswith(f"hint: there are {len(checkpoint.load('a.h5'))} variables")
+
+
+def test_a_file_that_is_not_there_is_no_tag(tmp_path, monkeypatch, fails):
+    monkeypatch.chdir(tmp_path)
+    assert fails(10, "show", "gone.safetensors").err == "error: there is no checkpoint 'gone.safetensors'\n"
+    assert fails(10, "diff", "gone.h5", "other.h5").err == "error: there is no checkpoint 'gone.h5'\n"
+
+
 def test_verify_a_directory(project, modes, fails, tmp_path):
     found = modes("verify")
     assert [report["path"].rpartition("-")[2] for report in found.json.json["checkpoints"]] == [

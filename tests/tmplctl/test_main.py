@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from tmplctl.app import COMMANDS
@@ -146,6 +147,21 @@ def test_nothing_is_imported_before_it_is_needed(arguments, allowed):
     loaded = done.stderr.splitlines()[-1].split()
     heavy = {name for name in HEAVY if name in loaded and name not in allowed}
     assert heavy == set()
+
+
+@pytest.mark.parametrize("arguments", [["show", "one.npz"], ["list", "empty"]])
+def test_reading_takes_nothing_of_what_makes_and_restores_variables(arguments, tmp_path):
+    np.savez(tmp_path / "one.npz", w=np.ones(2))
+    (tmp_path / "empty").mkdir()
+    code = (
+        "import sys\nfrom tmplctl.main import run\nassert run(sys.argv[1:]) == 0\n"
+        "print('\\n' + ' '.join(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    heavy = {"tmplcore.store", "tmplcore.variable", "tmplcore.initializers", "tmplcore.checkpoint.transfer"}
+    assert heavy & set(done.stderr.splitlines()[-1].split()) == set()
 
 
 def test_every_schema_is_a_schema_and_documented():

@@ -156,12 +156,50 @@ def test_check_proposes_renames_that_can_be_pasted(project, modes, tmplctl):
     assert tmplctl("check", "model:other_names", "latest", "--exclude", "old/", *arguments).code == 0
 
 
+def test_check_pairs_unlike_names_and_names_a_rule_that_leads_nowhere(project, modes, tmplctl):
+    tmplctl(
+        "convert", "latest", "far.npz", "--only", "model/", "--rename", "model/kernel=w", "--rename", "model/bias=zz"
+    )
+    found = modes("check", "model:build", "far.npz", "--missing", "skip")
+    assert [one["rule"] for one in found.json.json["proposals"]] == ["w=model/kernel", "zz=model/bias"]
+    wrong = modes("check", "model:build", "latest", "--rename", "model/=elsewhere/")
+    assert wrong.json.json["proposals"] == []
+    assert "the rule model/=elsewhere/ makes no name that model:build has" in " ".join(wrong.human.out.split())
+
+
 def test_check_allocates_nothing(project, tmplctl):
     (project / "huge.py").write_text(
         "from tmplcore import get_variable\n\ndef build():\n    get_variable('w', [1 << 20, 1 << 20])\n"
     )
     result = tmplctl("check", "huge:build", "latest", "--json").json
     assert result["missing"][0]["shape"] == [1 << 20, 1 << 20]
+
+
+def test_a_program_that_needs_real_values_gets_them_in_memory(project, tmplctl, fails):
+    (project / "writes.py").write_text(
+        "from tmplcore import get_variable\n\ndef build():\n    get_variable('w', [2]).value[0] = 1\n\n"
+        "def fails():\n    len(get_variable('w', [2]), 'x')\n"
+    )
+    before = sorted(path.name for path in project.iterdir())
+    result = tmplctl("check", "writes:build", "latest", "--json")
+    assert (result.code, [entry["name"] for entry in result.json["missing"]]) == (1, ["w"])
+    assert "in memory on numpy" in tmplctl("check", "writes:build", "latest").err
+    assert {path.name for path in project.iterdir()} - set(before) <= {"__pycache__"}
+    assert "writes:fails failed (writes.py:7): TypeError" in fails(2, "check", "writes:fails", "latest").err
+
+
+def test_a_torch_program_is_checked_and_restored_into_a_file(project, tmplctl, fails):
+    pytest.importorskip("torch")
+    (project / "torchy.py").write_text(
+        "import torch\nfrom tmplcore import get_variable\n\n\ndef build():\n"
+        "    torch.transpose(get_variable('w', [2, 3]).value, 0, 1)\n"
+    )
+    checkpoint.save("t.h5", {"w": np.arange(6, dtype=np.float32).reshape(2, 3)})
+    on_torch = ("--set", "backend=torch")
+    assert tmplctl("check", "torchy:build", "t.h5", *on_torch).code == 0
+    assert tmplctl("restore", "t.h5", "out.npz", "--source", "torchy:build", *on_torch).code == 0
+    assert checkpoint.load("out.npz")["w"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert "needs its backend: --set backend=" in fails(2, "check", "torchy:build", "t.h5").err
 
 
 def test_check_a_file_in_the_programs_place(project, tmplctl):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import final
 
-from tmplcore.checkpoint.integrity import verify
+from tmplcore import checkpoint
 from tmplcore.checkpoint.pruning import with_tags
 from tmplcore.checkpoint.references import Reference
 from tmplcore.checkpoint.reports import CheckpointInfo
@@ -54,7 +54,7 @@ class Catalog:
         """Return the newest valid checkpoint, warning of damaged ones; None if there is none."""
         for found in self.steps.newest_first():
             info = found.info
-            if info.state == "ok" and deep and not (report := verify(info.path)).ok:
+            if info.state == "ok" and deep and not (report := checkpoint.verify(info.path)).ok:
                 info = replace(info, state="damaged", problem=report.damaged[0].problem)
             if info.state == "ok":
                 return with_tags([found], self.tags.read())[0].info

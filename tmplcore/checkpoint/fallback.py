@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
+from tmplcore import checkpoint
 from tmplcore.checkpoint.catalog import warn
 from tmplcore.checkpoint.reports import CheckpointInfo, RestoreReport
 from tmplcore.checkpoint.steps import Steps
-from tmplcore.checkpoint.transfer import restore
 from tmplcore.errors import CheckpointNotFoundError, DamagedError
 
 __all__ = ["restore_latest", "use_found"]
@@ -63,7 +63,7 @@ def restore_latest(
     while True:
         info = candidate()
         try:
-            return restore(info.path, target, **how), info.step
+            return checkpoint.restore(info.path, target, **how), info.step
         except CheckpointNotFoundError:
             lost += 1
             if lost > _TRIES or os.path.lexists(info.path):

@@ -7,7 +7,7 @@ import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,10 +16,12 @@ from tmplcore.checkpoint.commit import committed
 from tmplcore.checkpoint.format import Format, LazyVariable, Metadata, Reader, WriteOptions
 from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.provenance import now, provenance
-from tmplcore.checkpoint.state import State, state_of, value_of
 from tmplcore.descriptors import FormatPlugin
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError, SaveError, VariableMissingError
 from tmplcore.plugins import default_registry
+
+if TYPE_CHECKING:
+    from tmplcore.checkpoint.state import State
 
 __all__ = ["load", "open_checkpoint", "opened", "save", "writer_for"]
 
@@ -113,6 +115,8 @@ def save(
     """
     place = Path(path)
     plugin = writer_for(place, format)
+    from tmplcore.checkpoint.state import state_of  # imported when needed: to read takes none of the targets
+
     state = state_of(source)
     variables = sources(state, Selection(include, exclude))
     if finite:
@@ -218,6 +222,8 @@ def select(items: Mapping[str, T], chosen: Selection) -> dict[str, T]:
 
 def sources(state: State, chosen: Selection) -> dict[str, np.ndarray | LazyVariable]:
     """Return what is to be written, by name; raises as `select`."""
+    from tmplcore.checkpoint.state import value_of
+
     if state.plain is not None and chosen.everything:
         return dict(state.plain)
     return {name: value_of(place) for name, place in select(state.places, chosen).items()}
@@ -231,7 +237,7 @@ def check_used(chosen: Selection, names: Iterable[str]) -> None:
     """
     if chosen.include is None:
         return
-    names = list(names)
+    names = list(dict.fromkeys(names))
     if idle := chosen.idle(names):
         from rapidfuzz import process
 

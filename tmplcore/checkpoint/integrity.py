@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tmplcore.checkpoint.conversion import PassedOn, write_variables
 from tmplcore.checkpoint.files import check_used, open_damaged, opened
-from tmplcore.checkpoint.format import Damage, Reader
+from tmplcore.checkpoint.format import Damage, Metadata, Reader
 from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.reports import ConvertReport, VerifyReport
 from tmplcore.errors import DamagedError, InvalidArgumentError, SaveError
@@ -113,7 +113,10 @@ def salvage(
         intact = {name: PassedOn(name, variable) for name, variable in reader.items() if name not in bad}
         if not intact:
             raise SaveError(f"no variable of {os.fspath(path)!r} is intact", hint="look for an earlier step")
-        meta = reader.meta
+        try:
+            meta = reader.meta
+        except DamagedError:  # what the checkpoint said of itself is lost; its variables are not
+            meta = Metadata()
         origin = {"salvaged": {"from": Path(path).name, "lost": sorted(bad)}}
         report = write_variables(
             reader,

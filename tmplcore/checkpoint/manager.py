@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 
+from tmplcore import checkpoint
 from tmplcore.checkpoint import retention
 from tmplcore.checkpoint.catalog import Catalog, warn
 from tmplcore.checkpoint.commit import clean, discard, exists, leftovers, trash
@@ -28,19 +29,14 @@ from tmplcore.checkpoint.files import (
     writer_for,
 )
 from tmplcore.checkpoint.format import Metadata, Reader, WriteOptions
-from tmplcore.checkpoint.getter import Restoring, restoring
-from tmplcore.checkpoint.integrity import verify
 from tmplcore.checkpoint.lock import DirectoryLock
 from tmplcore.checkpoint.patterns import Selection
-from tmplcore.checkpoint.planning import plan
 from tmplcore.checkpoint.pruning import decide, needed_by
 from tmplcore.checkpoint.reports import CheckpointInfo, PruneReport, RestoreReport, VerifyReport
 from tmplcore.checkpoint.retention import KeepBest, KeepRule
 from tmplcore.checkpoint.snapshots import Pool, Variables, Worker
-from tmplcore.checkpoint.state import State, state_of
 from tmplcore.checkpoint.steps import StepNames, Steps
 from tmplcore.checkpoint.tags import Tags, check_tag
-from tmplcore.checkpoint.transfer import restore
 from tmplcore.errors import (
     CheckpointNotFoundError,
     InvalidArgumentError,
@@ -48,6 +44,10 @@ from tmplcore.errors import (
     ProtectedError,
 )
 from tmplcore.plugins import default_registry
+
+if TYPE_CHECKING:
+    from tmplcore.checkpoint.getter import Restoring
+    from tmplcore.checkpoint.state import State
 
 __all__ = ["CheckpointManager"]
 
@@ -300,7 +300,7 @@ class CheckpointManager:
     def plan(self, target: Any, reference: str | int = "latest", **how: Any) -> RestoreReport:
         """Say what `restore` would do; `how` as in `tmplcore.checkpoint.plan`."""
         self._worker.wait()
-        return use_found(lambda: self.resolve(reference), lambda info: plan(info.path, target, **how))
+        return use_found(lambda: self.resolve(reference), lambda info: checkpoint.plan(info.path, target, **how))
 
     def restore(self, target: Any, reference: str | int = "latest", **how: Any) -> RestoreReport:
         """Restore a checkpoint; `how` as in `tmplcore.checkpoint.restore`.
@@ -317,7 +317,7 @@ class CheckpointManager:
             report, step = restore_latest(self.resolve, self._catalog.steps, target, how)
         else:
             report, step = use_found(
-                lambda: self.resolve(reference), lambda info: (restore(info.path, target, **how), info.step)
+                lambda: self.resolve(reference), lambda info: (checkpoint.restore(info.path, target, **how), info.step)
             )
         self._parent = step
         return report
@@ -325,12 +325,12 @@ class CheckpointManager:
     def verify(self, reference: str | int = "latest", **how: Any) -> VerifyReport:
         """Check a checkpoint; `how` as in `tmplcore.checkpoint.verify`."""
         self._worker.wait()
-        return use_found(lambda: self.resolve(reference), lambda info: verify(info.path, **how))
+        return use_found(lambda: self.resolve(reference), lambda info: checkpoint.verify(info.path, **how))
 
     def restoring(self, reference: str | int = "latest", **how: Any) -> Restoring:
         """Return a getter that starts variables from a checkpoint; `how` as in `tmplcore.checkpoint.restoring`."""
         self._worker.wait()
-        return use_found(lambda: self.resolve(reference), lambda info: restoring(info.path, **how))
+        return use_found(lambda: self.resolve(reference), lambda info: checkpoint.restoring(info.path, **how))
 
     # -- keeping and deleting --------------------------------------------------------------------------------------
 
@@ -439,6 +439,8 @@ class CheckpointManager:
         path = self.path(number)
         if not overwrite and os.path.lexists(path):
             raise exists(path)
+        from tmplcore.checkpoint.state import state_of  # to list what there is takes none of the targets
+
         state = state_of(source)
         newest = max(self._catalog.steps.paths(), default=-1)
         if number < newest:

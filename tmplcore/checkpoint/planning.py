@@ -236,7 +236,7 @@ def _advice(report: RestoreReport) -> str:
     if refused["missing"] and refused["unexpected"]:
         advice.append("rename= moves names over (tmplctl check proposes rules)")
     if refused["missing"]:
-        advice.append("missing='init' keeps the initial values")
+        advice.append("missing='init' runs the initializers")
     if refused["unexpected"]:
         advice.append("unexpected='skip' or exclude= leaves variables of the checkpoint out")
     if wrong := [entry for entry in report.mismatched if entry.action == "error"]:

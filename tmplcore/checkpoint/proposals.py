@@ -22,8 +22,9 @@ def propose_renames(report: RestoreReport) -> tuple[RenameProposal, ...]:
     """Propose rules for what a plan found missing and unexpected.
 
     A rule for a whole scope, or for every last part of a name, comes before rules for single names. Together the
-    proposals are consistent: given as `rename=` in this order they make every pair of `matches` match, and no two
-    names one.
+    proposals are consistent: given as `rename=` in this order, before the rules of the plan, they make every pair of
+    `matches` match, and no two names one. Names that have nothing in common are paired where only one variable on
+    each side has that shape and dtype (a scalar's shape says too little).
 
     Args:
         report: What `plan` answered.
@@ -44,7 +45,7 @@ def propose_renames(report: RestoreReport) -> tuple[RenameProposal, ...]:
     offered = {str(entry.source): entry.source_shape for entry in report.unexpected}
     proposals: list[RenameProposal] = []
     while wanted and offered:
-        best = _best_pattern(wanted, offered) or _best_pair(wanted, offered)
+        best = _best_pattern(wanted, offered) or _best_pair(wanted, offered) or _only_pair(wanted, offered, report)
         if best is None:
             break
         proposals.append(best)
@@ -127,7 +128,7 @@ def _best_pair(
     budget = count()
     for old, shape in offered.items():
         for new, want in wanted.items():
-            if want == shape and next(budget) < _MOST_PAIRS:
+            if want == shape and old != new and next(budget) < _MOST_PAIRS:
                 score = _similarity(old, new)
                 if score >= _LEAST and (best is None or score > best[0]):
                     best = (score, old, new)
@@ -135,6 +136,23 @@ def _best_pair(
         return None
     score, old, new = best
     return RenameProposal(f"{old}={new}", ((old, new),), score)
+
+
+def _only_pair(
+    wanted: Mapping[str, tuple[int, ...] | None], offered: Mapping[str, tuple[int, ...] | None], report: RestoreReport
+) -> RenameProposal | None:
+    """Pair two names that are not alike, if nothing else has their shape and dtype."""
+    kinds: dict[tuple[object, object], tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for entry in report.unexpected:
+        if entry.source in offered:
+            kinds[entry.source_shape, entry.source_dtype][0].append(str(entry.source))
+    for entry in report.missing:
+        if entry.name in wanted:
+            kinds[entry.shape, entry.dtype][1].append(entry.name)
+    for (shape, _), (old, new) in kinds.items():
+        if shape and len(old) == len(new) == 1 and old != new:
+            return RenameProposal(f"{old[0]}={new[0]}", ((old[0], new[0]),), _similarity(old[0], new[0]))
+    return None
 
 
 def _similarity(old: str, new: str) -> float:

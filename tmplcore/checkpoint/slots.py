@@ -63,6 +63,13 @@ class Slot(ABC):
         """Do `value[index] = value`; only called where `sliced` is true."""
         raise NotImplementedError
 
+    def start_anew(self) -> None:
+        """Give the variable its initial value again; does nothing where there is no initializer.
+
+        Raises:
+            BackendError: There was one, but what it made is not kept.
+        """
+
 
 @final
 class ArraySlot(Slot):
@@ -163,6 +170,10 @@ class VariableSlot(Slot):
         """Assign to a part."""
         self._variable.backend.write_slice(self._variable.spec, self._variable._cell, index, value)
 
+    def start_anew(self) -> None:
+        """Run the initializer again: the same seed and name give the same value."""
+        self._variable.backend.assign(self._variable.spec, self._variable._cell, self._variable.initial_value)
+
 
 @final
 class BackendVariable(LazyVariable):
@@ -239,6 +250,11 @@ class ShardedSlot(Slot):
                     whole = np.array(slot.source())
                     whole[inner] = value[outer]
                     slot.write(whole)
+
+    def start_anew(self) -> None:
+        """Start every shard anew."""
+        for _, slot in self._shards:
+            slot.start_anew()
 
 
 @final

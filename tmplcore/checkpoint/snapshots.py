@@ -8,13 +8,14 @@ import importlib
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from tmplcore.checkpoint.format import LazyVariable
-from tmplcore.checkpoint.slots import Slot
-from tmplcore.checkpoint.state import Place, value_of
+
+if TYPE_CHECKING:
+    from tmplcore.checkpoint.state import Place
 
 __all__ = ["Pool", "Worker"]
 
@@ -43,6 +44,9 @@ class Pool:
             places: What to copy.
             copy: False if the caller promises not to change anything until the save is done.
         """
+        from tmplcore.checkpoint.slots import Slot
+        from tmplcore.checkpoint.state import value_of
+
         taken: Variables = {}
         kept: dict[str, np.ndarray] = {}
         twins: dict[int, np.ndarray] = {}

@@ -183,4 +183,5 @@ class Steps:
         except (UnreadableError, OSError) as error:
             if not os.path.lexists(path):  # deleted while it was looked at
                 return None
-            return Found(CheckpointInfo(step, path, time, 0, size, state="damaged", problem=str(error)))
+            problem = str(error).removeprefix(f"{path}:").removeprefix(f"{path}").strip()  # shown beside the path
+            return Found(CheckpointInfo(step, path, time, 0, size, state="damaged", problem=problem))

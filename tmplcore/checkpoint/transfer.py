@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -30,7 +31,7 @@ from tmplcore.checkpoint.reports import RestoreReport
 from tmplcore.checkpoint.sharded import pieces
 from tmplcore.checkpoint.slots import Slot
 from tmplcore.checkpoint.state import State, state_of
-from tmplcore.errors import DamagedError
+from tmplcore.errors import BackendError, DamagedError
 
 __all__ = ["restore"]
 
@@ -67,7 +68,8 @@ def restore(
         exclude: Patterns of the names to leave alone.
         rename: Rules from names in the checkpoint to names in the target (see `RenameRules`).
         missing: What to do about a variable that the checkpoint lacks: `error`; `warn` or `skip` leave it as it is;
-            `init` does too, and says that its initial value is meant to stay. Or a mapping of patterns to these.
+            `init` runs its initializer again (a plain array or tensor has none, and stays as it is). Or a mapping of
+            patterns to these.
         unexpected: What to do about a variable that the target lacks: `error`, `warn`, `skip`; or a mapping.
         mismatch: What to do about another shape or dtype: `error`, `warn`, `init`, `skip`; or a mapping.
         cast: Convert dtypes of one kind (float64 to bfloat16, int64 to int32).
@@ -110,7 +112,18 @@ def restore(
         if staged:
             check(reader, [*moves.direct, *(one.source.name for one in moves.others)])
         move(reader, state, moves, verify=verify, progress=progress or _silent)
+        _start_anew(state, report)
         return replace(report, target=state.rebuild())
+
+
+def _start_anew(state: State, report: RestoreReport) -> None:
+    """Run the initializers that the policies ask for."""
+    for entry in (*report.missing, *report.mismatched):
+        if entry.action == "init":
+            try:
+                state.slot(entry.name).start_anew()
+            except BackendError as error:
+                warnings.warn(f"{entry.name} keeps its value: {error}", UserWarning, stacklevel=3)
 
 
 def check(reader: Reader, names: Sequence[str]) -> None:

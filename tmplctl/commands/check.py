@@ -68,7 +68,7 @@ def command(
     """
     from tmplcore.checkpoint import plan, propose_renames
     from tmplctl.refs import open_checkpoint
-    from tmplctl.source import build, is_program, wanted
+    from tmplctl.source import build_dry, is_program, wanted
 
     session: Session = context.find_root().obj
     if len(arguments) > 2:
@@ -81,7 +81,7 @@ def command(
     how = {"rename": rules, **matching_of(session, only, exclude, missing, unexpected, mismatch, cast=cast)}
     with open_checkpoint(session, ref) as reader:
         if is_program(source):
-            with build(session, source, "shapes") as built:
+            with build_dry(session, source) as built:
                 found = plan(reader, built.value, **how)
         else:
             with open_checkpoint(session, source) as target:
@@ -117,11 +117,23 @@ class Checked(Plan):
     def show(self, screen: Screen) -> None:
         """Show what does not match, the proposals, and the answer."""
         self.show_plan(screen, matched=self._verbose)
+        for rule in self._rules_astray():
+            screen.text(f"the rule {rule} makes no name that {self._source} has", "yellow")
         if self._proposals:
-            screen.line("proposed renames, to be pasted:", "bold")
+            moved = {entry.source for entry in self.found.unexpected if entry.rule is not None}
+            after = any(old in moved for proposal in self._proposals for old, _ in proposal.matches)
+            where = " before the other rules" if after else ""
+            screen.line(f"proposed renames, to be pasted{where}:", "bold")
             for proposal in self._proposals:
                 about = f"   # {len(proposal.matches)} variables" if len(proposal.matches) > 1 else ""
                 screen.line(f"  --rename {shlex.quote(proposal.rule)}{about}", "cyan")
             screen.line()
         answer = "fits" if self.found.ok else "does not fit"
         screen.text(f"{self.path} {answer} {self._source}: {self.summary()}", "green" if self.found.ok else "red")
+
+    def _rules_astray(self) -> list[str]:
+        """Return the rules of which every new name is unexpected, in their order."""
+        found = self.found
+        used = {entry.rule: None for entry in found.unexpected if entry.rule is not None}
+        good = {entry.rule for entry in (*found.renamed, *found.mismatched)}
+        return [rule for rule in used if rule not in good]

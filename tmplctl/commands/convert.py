@@ -11,7 +11,7 @@ import typer
 from tmplctl import text
 from tmplctl.completion import complete_refs
 from tmplctl.errors import UsageError
-from tmplctl.matching import Exclude, Explain, Only, Rename, RenameFile, explained, rules_of
+from tmplctl.matching import Exclude, Explain, Only, Rename, RenameFile, explained, rules_of, warn_of_unused
 from tmplctl.output import Report, Screen
 from tmplctl.session import Session
 
@@ -72,6 +72,7 @@ def command(
     if _same(resolve(session, source), destination):
         raise UsageError(f"{source} and {destination} are one file", hint="name another destination")
     with open_checkpoint(session, source) as reader:
+        warn_of_unused(session, rules, reader)
         with Bar(session.output, "converting", sum(variable.nbytes for variable in reader.values())) as bar:
             report = convert(
                 reader,

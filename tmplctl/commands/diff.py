@@ -10,7 +10,7 @@ import typer
 from tmplctl import text
 from tmplctl.completion import complete_refs
 from tmplctl.errors import ExitCode, UsageError
-from tmplctl.matching import Exclude, Only, Rename, RenameFile, rules_of
+from tmplctl.matching import Exclude, Only, Rename, RenameFile, rules_of, warn_of_unused
 from tmplctl.output import Report, Screen
 from tmplctl.session import Session
 from tmplctl.table import Cell, Column
@@ -64,6 +64,7 @@ def command(
             raise UsageError(f"{option} {number} is no tolerance", hint="a number of at least 0")
     rules = rules_of(session, rename, rename_file, configured=False)
     with open_checkpoint(session, first) as a, open_checkpoint(session, second) as b:
+        warn_of_unused(session, rules, a)
         total = sum(variable.nbytes for variable in b.values())
         with Bar(session.output, "comparing", total) as bar:
             found = diff(

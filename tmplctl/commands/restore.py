@@ -134,12 +134,15 @@ def _into_file(
 ) -> Report:
     from tmplcore.checkpoint import restore, save
     from tmplctl.progress import Bar
-    from tmplctl.source import build
+    from tmplctl.source import build, in_memory
 
     found = _plan(session, reader, program, how)
     if found.ok and not dry_run:
         _show_first(session, found, path)
-        with build(session, program, "numpy") as built, Bar(session.output, "restoring", 2 * found.nbytes) as bar:
+        with (
+            build(session, program, in_memory(session)) as built,
+            Bar(session.output, "restoring", 2 * found.nbytes) as bar,
+        ):
             found = restore(reader, built.value, progress=bar.advance, **how)
             meta = reader.meta
             save(
@@ -199,9 +202,9 @@ def _show_first(session: Session, found: RestoreReport, path: str) -> None:
 
 def _plan(session: Session, reader: Reader, program: str, how: Mapping[str, Any]) -> RestoreReport:
     from tmplcore.checkpoint import plan
-    from tmplctl.source import build
+    from tmplctl.source import build_dry
 
-    with build(session, program, "shapes") as built:
+    with build_dry(session, program) as built:
         return replace(plan(reader, built.value, **how), target=None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, final
@@ -16,6 +17,8 @@ from tmplctl.session import Session
 from tmplctl.table import Cell, Column
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tmplcore.checkpoint.format import LazyVariable, Metadata, Reader
 
 __all__ = ["Contents", "EXAMPLES", "command", "dtype_name"]
@@ -97,7 +100,7 @@ class Contents(Report):
         self._path = session.relative(reader.path)
         self._format = reader.format
         self._meta: Metadata = reader.meta
-        self._variables: list[LazyVariable] = [reader[name] for name in names]
+        self._variables: list[LazyVariable] = [reader[n] for n in names] if filtered else list(reader.values())
         self._total = len(reader)
         self._flat = flat
         self._show_meta = meta
@@ -202,7 +205,7 @@ class Contents(Report):
             else:
                 v = line.variable
                 note = f" = {v.alias_of}" if v.alias_of else "" if v.trainable is not False else " (not trainable)"
-                rows.append([indent + line.label + note, text.shape(v.shape), dtype_name(v), text.size(v.nbytes)])
+                rows.append([indent + line.label + note, text.shape(v.shape), dtype_name(v), text.size(line.nbytes)])
         screen.table([Column("NAME", fold=True), "SHAPE", "DTYPE", Column("SIZE", right=True)], rows)
 
     def _show_stats(self, screen: Screen) -> None:
@@ -247,4 +250,9 @@ class Contents(Report):
 
 def dtype_name(variable: LazyVariable) -> str:
     """Return the dtype as users know it; text is `string`."""
-    return "string" if variable.dtype.hasobject else str(variable.dtype.name)
+    return _name_of(variable.dtype)
+
+
+@functools.cache
+def _name_of(dtype: np.dtype[Any]) -> str:
+    return "string" if dtype.hasobject else str(dtype.name)

@@ -191,5 +191,7 @@ class Verified(Report):
             screen.line("a sample: what was not looked at may still be damaged", "dim")
         if self._salvaged is not None:
             screen.line(
-                f"wrote what is intact to {self._salvaged}, without {text.count(len(self._lost or {}), 'variable')}"
+                f"wrote what is intact to {self._salvaged}, without {text.count(len(self._lost), 'variable')}"
+                if self._lost
+                else f"wrote all variables to {self._salvaged}"
             )

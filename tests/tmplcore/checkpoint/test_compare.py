@@ -241,4 +241,18 @@ def test_single_names_go_by_similarity_and_shape(tmp_path: Path) -> None:
         "embedding=embeddings"
     ]
     assert proposed(tmp_path, {"a": (2,)}, {"a": (2,)}) == []
-    assert proposed(tmp_path, {"xyz": (2,)}, {"qrs": (2,)}) == []
+    assert proposed(tmp_path, {"xyz": ()}, {"qrs": ()}) == []
+
+
+def test_unlike_names_are_paired_only_where_nothing_else_has_their_shape(tmp_path: Path) -> None:
+    assert proposed(tmp_path, {"w1": (4, 3), "zzz": (3,)}, {"net/kernel": (4, 3), "net/bias": (3,)}) == [
+        "w1=net/kernel",
+        "zzz=net/bias",
+    ]
+    assert proposed(tmp_path, {"xyz": (2,), "uvw": (2,)}, {"qrs": (2,)}) == []
+
+
+def test_a_wrong_rule_is_not_answered_with_rules_that_do_nothing(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "p.h5", {"net/w": np.ones((2, 3)), "net/b": np.ones(3)})
+    target = {"net/w": np.ones((2, 3)), "net/b": np.ones(3)}
+    assert checkpoint.propose_renames(checkpoint.plan(tmp_path / "p.h5", target, rename="net/=other/")) == ()

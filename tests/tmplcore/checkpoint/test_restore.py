@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tmplcore
-from tmplcore import checkpoint
+from tmplcore import VariableStore, checkpoint, fixed_size_partitioner, get_variable, variable_scope
 from tmplcore.errors import (
     DamagedError,
     ExistsError,
@@ -331,3 +331,25 @@ def test_provenance(path: Path) -> None:
     assert {"argv", "host", "pid"} <= set(came_from)
     for found in [came_from.get("git")]:
         assert found is None or (len(found["commit"]) == 40 and isinstance(found["dirty"], bool))
+
+
+def test_init_starts_a_live_variable_anew_and_skip_leaves_it(tmp_path: Path) -> None:
+    path = tmp_path / "part.h5"
+    checkpoint.save(path, {"net/kept": np.full(3, 7.0, np.float32), "net/shaped": np.ones(5, np.float32)})
+    store = VariableStore()
+    with store.as_default(), variable_scope("net"):
+        for name in ("kept", "shaped", "new", "old"):
+            get_variable(name, [3])
+        get_variable("parts", [4, 2], partitioner=fixed_size_partitioner(2))
+    first = {variable.op.name: variable.numpy().copy() for variable in store.variables}
+    for variable in store.variables:
+        variable.assign(np.full(variable.shape, 5.0, np.float32))
+    policies = {"net/old": "skip", "*": "init"}
+    report = checkpoint.restore(path, store, missing=policies, mismatch="init")
+    assert [entry.name for entry in report.missing if entry.action == "init"] == ["net/new", "net/parts"]
+    now = {variable.op.name: variable.numpy() for variable in store.variables}
+    np.testing.assert_array_equal(now["net/kept"], 7)
+    np.testing.assert_array_equal(now["net/old"], 5)
+    for name in ("net/shaped", "net/new", "net/parts/part_0", "net/parts/part_1"):
+        np.testing.assert_array_equal(now[name], first[name])
+        assert (first[name] != 5).all()
