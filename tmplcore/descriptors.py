@@ -7,7 +7,7 @@ import importlib.util
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from tmplcore.errors import MissingExtraError, PluginFailedError
+from tmplcore.errors import InvalidTypeError, MissingExtraError, PluginFailedError
 
 __all__ = ["AdapterPlugin", "BackendPlugin", "Descriptor", "FormatPlugin", "GetterPlugin"]
 
@@ -24,6 +24,13 @@ def load(reference: str) -> Any:
     for part in attribute.split("."):
         value = getattr(value, part)
     return value
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # the package around it is missing, or is none
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +60,15 @@ class Descriptor:
     extra: str | None = None
     distribution: str = "tmplcore"
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.requires, tuple):
+            raise InvalidTypeError(
+                f"requires={self.requires!r} is not a tuple of module names", hint=f"write ({self.requires!r},)"
+            )
+
     def missing(self) -> tuple[str, ...]:
         """Return the modules of `requires` that are not installed."""
-        return tuple(module for module in self.requires if importlib.util.find_spec(module) is None)
+        return tuple(module for module in self.requires if not _installed(module))
 
     @property
     def install_command(self) -> str:

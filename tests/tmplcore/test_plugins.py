@@ -14,6 +14,7 @@ from tmplcore import hookimpl
 from tmplcore.descriptors import BackendPlugin, Descriptor, FormatPlugin, GetterPlugin
 from tmplcore.errors import (
     CheckpointNotFoundError,
+    MissingExtraError,
     PluginConflictError,
     PluginFailedError,
     PluginNotFoundError,
@@ -429,3 +430,18 @@ def test_every_new_variable_is_announced_once(monkeypatch):
             tmplcore.get_local_variable("l", [1])
         tmplcore.Variable(1.0, name="v")
     assert heard == ["s/a:0", "s/p/part_0:0", "s/p/part_1:0", "s/l:0", "s/v:0"]
+
+
+def test_a_package_that_is_missing_around_a_required_module_disturbs_nothing(install):
+    source = BACKEND.format(name="far").replace("summary=", 'requires=("package_nobody_has.inner", "json"), summary=')
+    install("acme", "acme", source)
+    reg = registry()
+    assert reg.backend("far").missing() == ("package_nobody_has.inner",)
+    assert reg.backend("numpy").missing() == ()
+    with pytest.raises(MissingExtraError, match="package_nobody_has"):
+        reg.backend("far").load_factory()
+
+
+def test_required_modules_are_a_tuple(install):
+    install("acme", "acme", BACKEND.format(name="far").replace("summary=", 'requires="torch", summary='))
+    assert "not a tuple of module names" in info(registry(), "acme").problems[0]
