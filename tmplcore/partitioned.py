@@ -267,7 +267,7 @@ def find_or_create_parts(
             hint="create it first without reuse, or find or create it with reuse=AUTO_REUSE",
         )
     sizes = [int(size) for size in whole.as_list() if size is not None]
-    check_name(f"{name}/part_0/PartitionedInitializer", current_frame().prefix)
+    check_name(f"{name}/part_0/PartitionedInitializer")
     constant = as_constant(initializer, None if is_tensor else dtype) if is_constant(initializer) else None
     if constant is not None and not _covers(constant.shape, sizes):
         raise PartitionError(

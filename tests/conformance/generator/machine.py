@@ -213,9 +213,8 @@ class Machine:
     def do_step(self, statement: Statement) -> None:
         # One that is found by its name alone is in TensorFlow the variable's tensor: only names can be compared.
         step = self.tf.train.get_or_create_global_step()
-        named = (
-            [getattr(item, "name", None) for item in step] if isinstance(step, list) else getattr(step, "name", None)
-        )
+        names = [getattr(item, "name", "") for item in (step if isinstance(step, list) else [step])]
+        named = [name for name in names if "global_step" in name]
         self.show("global step", named)
 
     def do_graph(self, statement: Statement) -> None:
