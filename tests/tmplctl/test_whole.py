@@ -192,6 +192,7 @@ def test_being_ended_leaves_nothing_half_done(project, number):
     process = subprocess.Popen(
         [sys.executable, "slow.py", "convert", "latest", "out.h5"], stdout=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # under nohup SIGHUP is ignored, here as well
     )  # fmt: skip
     assert process.stdout.readline() == "go\n"
     time.sleep(0.05)
