@@ -163,7 +163,10 @@ class Collections:
 
     def add(self, key: Any, item: Any) -> None:
         """Append `item` to the collection `key`."""
-        items = self.ref(key)
+        try:
+            items = self._items[key]
+        except (KeyError, TypeError):
+            items = self.ref(key)
         items.add(item)
         if (journal := self._journal()) is not None:
             journal.append(partial(items.discard, item))

@@ -27,6 +27,7 @@ _AUTO: Final = VariableSynchronization.AUTO
 _ON_READ: Final = VariableSynchronization.ON_READ
 _NONE: Final = VariableAggregation.NONE
 _GLOBAL: Final = (GraphKeys.GLOBAL_VARIABLES,)
+_TRAINABLE: Final = GraphKeys.TRAINABLE_VARIABLES
 
 _Mode = TypeVar("_Mode", VariableSynchronization, VariableAggregation)
 
@@ -67,12 +68,54 @@ def _member(name: str | None, what: str, kind: type[_Mode], value: Any) -> _Mode
         ) from None
 
 
-def create(**arguments: Any) -> Any:
+def create(
+    initial_value: Any,
+    trainable: Any,
+    collections: Any,
+    validate_shape: bool,
+    caching_device: Any,
+    name: str | None,
+    dtype: Any,
+    constraint: Any,
+    use_resource: bool | None,
+    synchronization: Any,
+    aggregation: Any,
+    shape: Any,
+) -> Any:
     """Make a variable through the creators in force, innermost first."""
+    creators = current_frame().around.creators
+    if not creators:
+        return _create(
+            initial_value,
+            trainable,
+            collections,
+            validate_shape,
+            caching_device,
+            name,
+            dtype,
+            constraint,
+            use_resource,
+            synchronization,
+            aggregation,
+            shape,
+        )
     creator: Callable[..., Any] = _create
-    for wrapped in current_frame().around.creators:
+    for wrapped in creators:
         creator = partial(wrapped, creator)
-    return creator(**arguments)
+    return creator(
+        initial_value=initial_value,
+        trainable=trainable,
+        collections=collections,
+        validate_shape=validate_shape,
+        caching_device=caching_device,
+        name=name,
+        dtype=dtype,
+        constraint=constraint,
+        use_resource=use_resource,
+        synchronization=synchronization,
+        aggregation=aggregation,
+        shape=shape,
+    )
 
 
 def _create(
@@ -105,6 +148,7 @@ def _create(
         synchronization, aggregation = checked_modes(name, synchronization, aggregation)
     frame = current_frame()
     store = frame.store
+    journal = frame.around.journal
     with store.lock:
         if name == "":  # as the name of a scope it is the root
             op_name = _claimed(frame.with_prefix(""), _UNNAMED)
@@ -117,17 +161,15 @@ def _create(
             dims = initial_value.shape
         elif fixed is not None and fixed.is_fully_defined():
             dims = tuple(size for size in fixed.as_list() if size is not None)
-        source = initial_value
+        source: Any
         if callable(initial_value):
-            store.names.place(f"{op_name}/", _BESIDE_CALL, frame.around.journal)
-            checked = dims if validate_shape else None
-            start = Start(
-                _within(frame, f"{op_name}/Initializer/", initial_value), op_name, store.seed, wanted, checked
-            )
+            store.names.place(f"{op_name}/", _BESIDE_CALL, journal)
+            source = _within(frame, op_name, initial_value)
+            start = Start(source, op_name, store.seed, wanted, dims if validate_shape else None)
             if wanted is None or dims is None:
                 source = start.constant()
         else:
-            store.names.place(f"{op_name}/", _BESIDE_CONSTANT, frame.around.journal)
+            store.names.place(f"{op_name}/", _BESIDE_CONSTANT, journal)
             source = as_constant(initial_value, wanted)
         if isinstance(source, Constant):
             wanted = source.dtype
@@ -138,28 +180,29 @@ def _create(
                 _check_fit(op_name, source.shape, TensorShape(dims), validate_shape)
             start = Start(source, op_name, store.seed, wanted, dims)
         assert wanted is not None
-        trainable = is_trainable(trainable, synchronization)
-        spec = VariableSpec(op_name, dims, wanted.dtype, trainable=bool(trainable))
+        if trainable is None:
+            trainable = is_trainable(trainable, synchronization)
+        backend = store.backend
+        spec = VariableSpec(op_name, dims, wanted.dtype, bool(trainable))
         variable = Variable.made(
             spec,
-            store.backend.create(spec, start),
-            store.backend,
-            graph=store,
-            dtype=wanted,
-            shape=TensorShape(dims) if fixed is None else fixed,
-            trainable=trainable,
-            constraint=constraint,
-            synchronization=synchronization,
-            aggregation=aggregation,
-            caching_device=caching_device,
-            origin=caller(),
-            initial=start.kept(),
+            backend.create(spec, start),
+            backend,
+            store,
+            wanted,
+            TensorShape(dims) if fixed is None else fixed,
+            trainable,
+            constraint,
+            synchronization,
+            aggregation,
+            caching_device,
+            caller(),
+            start.kept(),
         )
-        store.add(variable, frame.around.journal)
-        keys = dict.fromkeys(_GLOBAL if collections is None else collections)
-        if trainable:
-            keys[GraphKeys.TRAINABLE_VARIABLES] = None
-        for key in keys:
+        store.add(variable, journal)
+        if collections is None:
+            collections = _GLOBAL
+        for key in dict.fromkeys((*collections, _TRAINABLE) if trainable else collections):
             store.collections.add(key, variable)
     return variable
 
@@ -191,12 +234,13 @@ def _claimed(frame: Frame, name: str) -> str:
     return op_name
 
 
-def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[[], Any]:
-    """Return the function, to be called in a name scope; an initializer of ours does not look at that."""
+def _within(frame: Frame, op_name: str, function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a variable's initializer, to be called in its name scope; one of ours does not look at that."""
     if isinstance(function, InitialCall) and function.initializer.__class__.__module__.startswith(
         "tmplcore.initializers"
     ):
         return function
+    prefix = f"{op_name}/Initializer/"
 
     def call() -> Any:
         before = current_frame()
@@ -259,18 +303,18 @@ def new_variable(
     if use_resource is None:
         use_resource = current_frame().scope.use_resource
     variable = create(
-        initial_value=initial_value,
-        trainable=trainable,
-        collections=collections,
-        validate_shape=validate_shape,
-        caching_device=caching_device,
-        name=name,
-        dtype=dtype,
-        constraint=constraint,
-        use_resource=use_resource,
-        synchronization=synchronization,
-        aggregation=aggregation,
-        shape=shape,
+        initial_value,
+        trainable,
+        collections,
+        validate_shape,
+        caching_device,
+        name,
+        dtype,
+        constraint,
+        use_resource,
+        synchronization,
+        aggregation,
+        shape,
     )
     current_frame().store.announce(variable)
     return variable

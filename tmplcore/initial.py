@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, Final, final
+from functools import partial
+from typing import Any, Final, NoReturn, final
 
 import numpy as np
 
@@ -214,20 +215,21 @@ class InitialCall:
         """Compute the value."""
         if self.shape is None:
             return self.initializer()
-        return self.initializer(list(self.shape), **self._keywords())
+        return self._asked(self.initializer)
 
     def blocks(self) -> Iterator[np.ndarray] | None:
         """Compute the value by pieces, if the initializer can; else return None."""
         by_blocks = getattr(self.initializer, "blocks", None)
         if by_blocks is None or self.shape is None:
             return None
-        pieces: Iterator[np.ndarray] = by_blocks(list(self.shape), **self._keywords())
+        pieces: Iterator[np.ndarray] = self._asked(by_blocks)
         return pieces
 
-    def _keywords(self) -> dict[str, Any]:
+    def _asked(self, function: Callable[..., Any]) -> Any:
+        shape = list(self.shape or ())
         if self.partition_info is None:
-            return {"dtype": self.dtype}
-        return {"dtype": self.dtype, "partition_info": self.partition_info}
+            return function(shape, dtype=self.dtype)
+        return function(shape, dtype=self.dtype, partition_info=self.partition_info)
 
 
 def initial_call(
@@ -327,12 +329,12 @@ class Start(InitialValue):
         """Return the whole value."""
         return self.constant().value
 
-    def kept(self) -> InitialValue:
-        """Return what a variable may hold on to: this, unless it is a constant so large that it would count twice."""
+    def kept(self) -> Any:
+        """Return the source, for a variable to hold on to; not a constant so large that it would count twice."""
         source = self._source
         if isinstance(source, Constant) and getattr(source.value, "nbytes", 0) > _KEPT_BYTES:
-            return _Dropped(self._name)
-        return self
+            return partial(_dropped, self._name)
+        return source
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield the value by pieces, if the initializer can make it so; else whole."""
@@ -347,19 +349,10 @@ class Start(InitialValue):
             yield from pieces
 
 
-@final
-class _Dropped(InitialValue):
-    """A constant that is no longer there."""
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def array(self) -> Any:
-        """Say why there is none."""
-        raise BackendError(
-            f"the initial value of variable {self._name} was a constant of more than {_KEPT_BYTES} bytes, which is not "
-            "kept beside the value",
-            hint="keep the array that it was made from",
-        )
+def _dropped(name: str) -> NoReturn:
+    """Say why a constant is no longer there."""
+    raise BackendError(
+        f"the initial value of variable {name} was a constant of more than {_KEPT_BYTES} bytes, which is not "
+        "kept beside the value",
+        hint="keep the array that it was made from",
+    )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
-from tmplcore.backend import Backend, Cell, InitialValue, VariableSpec
+from tmplcore.backend import Backend, Cell, VariableSpec
 from tmplcore.dtypes import DType
 from tmplcore.errors import VariableMismatchError
 from tmplcore.expression import ArrayExpression, unwrap
+from tmplcore.initial import Start
 from tmplcore.modes import VariableAggregation, VariableSynchronization
 from tmplcore.origin import Origin, located
 from tmplcore.shapes import TensorShape
@@ -57,9 +58,10 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         "__weakref__",
         "_cell",
         "_dims",
-        "_initial",
         "_origin",
         "_save_slice_info",
+        "_seed",
+        "_source",
         "aggregation",
         "backend",
         "caching_device",
@@ -88,9 +90,10 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     caching_device: Any
     _cell: Cell
     _dims: tuple[int, ...] | None
-    _initial: InitialValue
     _origin: Origin
     _save_slice_info: SaveSliceInfo | None
+    _seed: int
+    _source: Any
 
     @classmethod
     def made(
@@ -98,7 +101,6 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         spec: VariableSpec,
         cell: Cell,
         backend: Backend,
-        *,
         graph: VariableStore,
         dtype: DType,
         shape: TensorShape,
@@ -108,7 +110,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         aggregation: VariableAggregation,
         caching_device: Any,
         origin: Origin,
-        initial: InitialValue,
+        source: Any,
     ) -> Variable:
         """Make the object itself, of a name, a value and all else that is seen to."""
         self = cls.__new__(cls)
@@ -127,7 +129,8 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         self._origin = origin
         self._cell = cell
         self._dims = spec.shape
-        self._initial = initial
+        self._source = source
+        self._seed = graph.seed
         self._save_slice_info = None
         return self
 
@@ -175,7 +178,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         Raises:
             BackendError: It was a large constant, which is not kept beside the value.
         """
-        return self._initial.array()
+        return Start(self._source, self.spec.name, self._seed, self.dtype, self._dims).array()
 
     def initialized_value(self) -> Any:
         """Return the value; TensorFlow's way of starting one variable from another."""
