@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, final
 
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
-from tmplcore.dtypes import as_dtype
+from tmplcore.dtypes import DType, as_dtype
 from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, NestingError
 from tmplcore.frame import CURRENT, Frame
-from tmplcore.initial import Constant, InitialCall, Start, as_constant
+from tmplcore.initial import Constant, InitialCall, Start, as_constant, is_bundled
 from tmplcore.modes import VariableAggregation, VariableSynchronization
 from tmplcore.naming import check_name
 from tmplcore.origin import caller
 from tmplcore.shapes import TensorShape, as_shape
 from tmplcore.store import current_frame
-from tmplcore.variable import Variable
+from tmplcore.variable import Extras, Variable
 
-__all__ = ["create", "is_trainable", "new_variable", "variable_creator_scope"]
+__all__ = ["creator", "is_trainable", "new_variable", "variable_creator_scope"]
 
 _LISTS: Final = (list, tuple, set)
 _AUTO: Final = VariableSynchronization.AUTO
 _ON_READ: Final = VariableSynchronization.ON_READ
 _NONE: Final = VariableAggregation.NONE
 _GLOBAL: Final = (GraphKeys.GLOBAL_VARIABLES,)
-_TRAINABLE: Final = GraphKeys.TRAINABLE_VARIABLES
+_USUAL: Final = Extras()
+_GLOBAL_AND_TRAINABLE: Final = (GraphKeys.GLOBAL_VARIABLES, GraphKeys.TRAINABLE_VARIABLES)
 
 _Mode = TypeVar("_Mode", VariableSynchronization, VariableAggregation)
 
@@ -68,54 +69,12 @@ def _member(name: str | None, what: str, kind: type[_Mode], value: Any) -> _Mode
         ) from None
 
 
-def create(
-    initial_value: Any,
-    trainable: Any,
-    collections: Any,
-    validate_shape: bool,
-    caching_device: Any,
-    name: str | None,
-    dtype: Any,
-    constraint: Any,
-    use_resource: bool | None,
-    synchronization: Any,
-    aggregation: Any,
-    shape: Any,
-) -> Any:
-    """Make a variable through the creators in force, innermost first."""
-    creators = current_frame().around.creators
-    if not creators:
-        return _create(
-            initial_value,
-            trainable,
-            collections,
-            validate_shape,
-            caching_device,
-            name,
-            dtype,
-            constraint,
-            use_resource,
-            synchronization,
-            aggregation,
-            shape,
-        )
-    creator: Callable[..., Any] = _create
-    for wrapped in creators:
-        creator = partial(wrapped, creator)
-    return creator(
-        initial_value=initial_value,
-        trainable=trainable,
-        collections=collections,
-        validate_shape=validate_shape,
-        caching_device=caching_device,
-        name=name,
-        dtype=dtype,
-        constraint=constraint,
-        use_resource=use_resource,
-        synchronization=synchronization,
-        aggregation=aggregation,
-        shape=shape,
-    )
+def creator() -> Callable[..., Any]:
+    """Return what makes a variable here: the creators in force, innermost first; called with keywords, as they are."""
+    made: Callable[..., Any] = _create
+    for wrapped in current_frame().around.creators:
+        made = partial(wrapped, made)
+    return made
 
 
 def _create(
@@ -154,7 +113,9 @@ def _create(
             op_name = _claimed(frame.with_prefix(""), _UNNAMED)
         else:
             op_name = _claimed(frame, "Variable" if name is None else name)
-        wanted = None if dtype is None else as_dtype(dtype).base_dtype
+        wanted: DType | None = None
+        if dtype is not None:
+            wanted = (dtype if type(dtype) is DType else as_dtype(dtype)).base_dtype
         fixed = None if shape is None else as_shape(shape)
         dims: tuple[int, ...] | None = None
         if isinstance(initial_value, InitialCall) and initial_value.shape is not None:
@@ -164,7 +125,7 @@ def _create(
         source: Any
         if callable(initial_value):
             store.names.place(f"{op_name}/", _BESIDE_CALL, journal)
-            source = _within(frame, op_name, initial_value)
+            source = _within(op_name, initial_value)
             start = Start(source, op_name, store.seed, wanted, dims if validate_shape else None)
             if wanted is None or dims is None:
                 source = start.constant()
@@ -182,6 +143,9 @@ def _create(
         assert wanted is not None
         if trainable is None:
             trainable = is_trainable(trainable, synchronization)
+        extras = _USUAL
+        if not (constraint is None and synchronization is _AUTO and aggregation is _NONE and caching_device is None):
+            extras = Extras(constraint, synchronization, aggregation, caching_device)
         backend = store.backend
         spec = VariableSpec(op_name, dims, wanted.dtype, bool(trainable))
         variable = Variable.made(
@@ -192,17 +156,17 @@ def _create(
             wanted,
             TensorShape(dims) if fixed is None else fixed,
             trainable,
-            constraint,
-            synchronization,
-            aggregation,
-            caching_device,
+            extras,
             caller(),
             start.kept(),
         )
         store.add(variable, journal)
+        keys: Iterable[Any]
         if collections is None:
-            collections = _GLOBAL
-        for key in dict.fromkeys((*collections, _TRAINABLE) if trainable else collections):
+            keys = _GLOBAL_AND_TRAINABLE if trainable else _GLOBAL
+        else:
+            keys = dict.fromkeys((*collections, GraphKeys.TRAINABLE_VARIABLES) if trainable else collections)
+        for key in keys:
             store.collections.add(key, variable)
     return variable
 
@@ -234,25 +198,32 @@ def _claimed(frame: Frame, name: str) -> str:
     return op_name
 
 
-def _within(frame: Frame, op_name: str, function: Callable[[], Any]) -> Callable[[], Any]:
+def _within(op_name: str, function: Callable[[], Any]) -> Callable[[], Any]:
     """Return a variable's initializer, to be called in its name scope; one of ours does not look at that."""
-    if isinstance(function, InitialCall) and function.initializer.__class__.__module__.startswith(
-        "tmplcore.initializers"
-    ):
+    if isinstance(function, InitialCall) and is_bundled(function.initializer):
         return function
-    prefix = f"{op_name}/Initializer/"
+    return _Scoped(op_name, function)
 
-    def call() -> Any:
+
+@final
+class _Scoped:
+    """A variable's initializer that is called in the name scope of that variable."""
+
+    __slots__ = ("_function", "_op_name")
+
+    def __init__(self, op_name: str, function: Callable[[], Any]) -> None:
+        self._op_name = op_name
+        self._function = function
+
+    def __call__(self) -> Any:
         before = current_frame()
-        inside = before.with_prefix(prefix)
+        inside = before.with_prefix(f"{self._op_name}/Initializer/")
         CURRENT.set(inside)
         try:
-            return function()
+            return self._function()
         finally:  # default names that it took below the current scope stay taken
             now = CURRENT.get()
             CURRENT.set(before if now is inside else now.with_prefix(before.prefix))
-
-    return call
 
 
 def new_variable(
@@ -302,19 +273,19 @@ def new_variable(
         raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
     if use_resource is None:
         use_resource = current_frame().scope.use_resource
-    variable = create(
-        initial_value,
-        trainable,
-        collections,
-        validate_shape,
-        caching_device,
-        name,
-        dtype,
-        constraint,
-        use_resource,
-        synchronization,
-        aggregation,
-        shape,
+    variable = creator()(
+        initial_value=initial_value,
+        trainable=trainable,
+        collections=collections,
+        validate_shape=validate_shape,
+        caching_device=caching_device,
+        name=name,
+        dtype=dtype,
+        constraint=constraint,
+        use_resource=use_resource,
+        synchronization=synchronization,
+        aggregation=aggregation,
+        shape=shape,
     )
     current_frame().store.announce(variable)
     return variable

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
-from tmplcore.creation import checked_modes, create, is_trainable
+from tmplcore.creation import checked_modes, creator, is_trainable
 from tmplcore.dtypes import DType, as_dtype, float32
 from tmplcore.errors import (
     InitializerError,
@@ -396,19 +396,19 @@ def create_shared(
         journal = Journal()
         CURRENT.set(frame.with_journal(journal))
     try:
-        variable = create(
-            initial_value,
-            trainable,
-            collections,
-            validate_shape,
-            caching_device,
-            name,
-            given_dtype,
-            constraint,
-            use_resource,
-            synchronization,
-            aggregation,
-            given_shape,
+        variable = creator()(
+            initial_value=initial_value,
+            trainable=trainable,
+            collections=collections,
+            validate_shape=validate_shape,
+            caching_device=caching_device,
+            name=name,
+            dtype=given_dtype,
+            constraint=constraint,
+            use_resource=use_resource,
+            synchronization=synchronization,
+            aggregation=aggregation,
+            shape=given_shape,
         )
         if getattr(variable, "key", "") is None:
             variable.key = name

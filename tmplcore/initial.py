@@ -23,6 +23,7 @@ __all__ = [
     "Start",
     "as_constant",
     "initial_call",
+    "is_bundled",
     "is_constant",
     "refuse_dtype",
     "refuse_shape",
@@ -259,6 +260,11 @@ def initial_call(
     return InitialCall(initializer, dims, dtype, partition_info)
 
 
+def is_bundled(initializer: Any) -> bool:
+    """Tell whether an initializer is one of ours: those depend on nothing but what they are called with."""
+    return type(initializer).__module__.startswith("tmplcore.initializers")
+
+
 def _default_initializer(name: str, dtype: DType) -> Any:
     from tmplcore import initializers
 
@@ -330,11 +336,19 @@ class Start(InitialValue):
         return self.constant().value
 
     def kept(self) -> Any:
-        """Return the source, for a variable to hold on to; not a constant so large that it would count twice."""
+        """Return the least that a variable must hold on to for `again`; no constant so large that it counts twice."""
         source = self._source
-        if isinstance(source, Constant) and getattr(source.value, "nbytes", 0) > _KEPT_BYTES:
+        if type(source) is InitialCall:
+            usual = source.dtype is self._dtype and source.partition_info is None and is_bundled(source.initializer)
+            return source.initializer if usual else source
+        if type(source) is Constant and getattr(source.value, "nbytes", 0) > _KEPT_BYTES:
             return partial(_dropped, self._name)
         return source
+
+    @classmethod
+    def again(cls, kept: Any, name: str, seed: int, dtype: DType, shape: tuple[int, ...] | None) -> Start:
+        """Return what a variable of this name, dtype and shape started as."""
+        return cls(InitialCall(kept, shape, dtype) if is_bundled(kept) else kept, name, seed, dtype, shape)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield the value by pieces, if the initializer can make it so; else whole."""

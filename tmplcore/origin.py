@@ -22,8 +22,10 @@ def caller() -> Origin:
     It costs a walk over the frames and keeps none of them alive.
     """
     frame = sys._getframe(2)  # 1 is a function of this package, as it calls this one
-    while ((file := frame.f_code.co_filename) in _OURS or _is_ours(file)) and frame.f_back is not None:
-        frame = frame.f_back
+    while (file := frame.f_code.co_filename) in _OURS or _is_ours(file):
+        if (back := frame.f_back) is None:
+            break
+        frame = back
     return frame.f_code, frame.f_lasti
 
 
