@@ -15,6 +15,7 @@ from tmpl_hdf5.native.index import Kind
 from tmpl_hdf5.native.packing import chunk_shape, codec_for, filters_for
 from tmpl_hdf5.native.plan import Packing, Plan
 from tmpl_hdf5.native.text import Text, encode_text
+from tmplcore.checkpoint.columns import identities
 from tmplcore.checkpoint.format import LazyVariable, WriteOptions
 from tmplcore.errors import SaveError
 
@@ -92,7 +93,7 @@ def _fits(subject: _Subject, values: list[Any]) -> bool:
     A thousand at a time: after each step the objects are still in the processor's cache for the next, and their shapes
     are never alive all at once, which would wake the garbage collector.
     """
-    identities = np.empty(len(values), np.intp)
+    ids = np.empty(len(values), np.intp)
     plain = True
     for start in range(0, len(values), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
@@ -101,9 +102,9 @@ def _fits(subject: _Subject, values: list[Any]) -> bool:
             return False
         if not all(map(eq, map(_shape_of, some), subject.shapes[part])):
             return False
-        identities[part] = _identities(some)
+        ids[part] = identities(some)
         plain = plain and list(map(type, some)).count(np.ndarray) == len(some)
-    return subject.aliases == (_twins(identities) if plain else _aliases(subject.names, values))
+    return subject.aliases == (_twins(ids) if plain else _aliases(subject.names, values))
 
 
 def find_layout(
@@ -194,18 +195,13 @@ def _packings(subject: _Subject, kinds: list[Kind], types: np.ndarray, options: 
     return packings
 
 
-def _identities(values: list[Any]) -> np.ndarray:
-    """Return the ids of objects. They are the bytes of an array of objects: no int is made for each."""
-    return np.frombuffer(np.fromiter(values, object, len(values)).tobytes(), np.intp)
-
-
-def _twins(identities: np.ndarray) -> dict[int, int]:
+def _twins(ids: np.ndarray) -> dict[int, int]:
     """Return the rows of objects that an earlier row has, and that row."""
-    ordered = np.sort(identities)
+    ordered = np.sort(ids)
     aliases: dict[int, int] = {}
     if (ordered[1:] == ordered[:-1]).any():
         firsts: dict[int, int] = {}
-        for row, identity in enumerate(identities.tolist()):
+        for row, identity in enumerate(ids.tolist()):
             first = firsts.setdefault(identity, row)
             if first != row:
                 aliases[row] = first
@@ -214,7 +210,7 @@ def _twins(identities: np.ndarray) -> dict[int, int]:
 
 def _aliases(names: list[str], values: list[Any]) -> dict[int, int]:
     """Return the rows whose value is the very object of an earlier row, or says so itself, and that row."""
-    aliases = _twins(_identities(values))
+    aliases = _twins(identities(values))
     if any(issubclass(kind, LazyVariable) for kind in set(map(type, values))):
         rows = dict(zip(names, range(len(names)), strict=True))
         for row, value in enumerate(values):

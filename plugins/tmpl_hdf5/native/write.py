@@ -23,6 +23,7 @@ from tmpl_hdf5.native.pipe import Pipe
 from tmpl_hdf5.native.plan import Plan, round_up
 from tmpl_hdf5.native.small import write_small
 from tmpl_hdf5.native.text import Text
+from tmplcore.checkpoint.columns import Columns
 from tmplcore.checkpoint.format import LazyVariable, Metadata, WriteOptions
 from tmplcore.errors import SaveError
 
@@ -33,7 +34,10 @@ Value = np.ndarray | LazyVariable
 
 def write(path: Path, variables: Mapping[str, Value], meta: Metadata, options: WriteOptions) -> None:
     """Write a checkpoint at a path that does not exist yet. See `tmplcore.checkpoint.format.Format.write`."""
-    names, values = list(variables), list(variables.values())
+    if isinstance(variables, Columns):
+        names, values = variables.names, variables.arrays
+    else:
+        names, values = list(variables), list(variables.values())
     text = encode_meta(meta)
     layout, texts = find_layout(names, values, len(text), options)
     try:
