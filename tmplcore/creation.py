@@ -10,11 +10,12 @@ from typing import Any, Final, TypeVar, final
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
 from tmplcore.dtypes import DType, as_dtype
-from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, NestingError
+from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, InvalidTypeError, NestingError
+from tmplcore.expression import ArrayExpression
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.initial import Constant, InitialCall, Start, as_constant, is_bundled
 from tmplcore.modes import VariableAggregation, VariableSynchronization
-from tmplcore.naming import check_name
+from tmplcore.naming import check_name, check_op_name
 from tmplcore.origin import caller
 from tmplcore.shapes import TensorShape, as_shape
 from tmplcore.store import current_frame
@@ -30,11 +31,17 @@ _GLOBAL: Final = (GraphKeys.GLOBAL_VARIABLES,)
 _USUAL: Final = Extras()
 _GLOBAL_AND_TRAINABLE: Final = (GraphKeys.GLOBAL_VARIABLES, GraphKeys.TRAINABLE_VARIABLES)
 
+# What TensorFlow's creators also get, and nothing here depends on.
+_UNUSED: Final = dict.fromkeys(
+    ("variable_def", "import_scope", "experimental_enable_variable_lifting", "expected_shape")
+)
+
 _Mode = TypeVar("_Mode", VariableSynchronization, VariableAggregation)
 
 # The ops beside a variable that TensorFlow makes, so that their names are as taken as there.
 _BESIDE_CALL: Final = MappingProxyType({"initializer": 1, "assign": 1, "read": 1})
 _UNNAMED: Final = "VariableV2"  # an empty name: TensorFlow names the op after its kind
+_BESIDE_TENSOR: Final = MappingProxyType({"assign": 1, "read": 1})
 _BESIDE_CONSTANT: Final = MappingProxyType({"initial_value": 1, "assign": 1, "read": 1})
 
 
@@ -73,8 +80,13 @@ def creator() -> Callable[..., Any]:
     """Return what makes a variable here: the creators in force, innermost first; called with keywords, as they are."""
     made: Callable[..., Any] = _create
     for wrapped in current_frame().around.creators:
+        if not callable(wrapped):
+            raise InvalidTypeError(
+                f"the variable creator {wrapped!r} is not callable",
+                hint="variable_creator_scope(creator), where creator(next_creator, **kwargs) returns a variable",
+            )
         made = partial(wrapped, made)
-    return made
+    return made if made is _create else partial(made, **_UNUSED)
 
 
 def _create(
@@ -108,6 +120,8 @@ def _create(
     frame = current_frame()
     store = frame.store
     journal = frame.around.journal
+    if store.finalized:
+        store.check_not_finalized()
     with store.lock:
         if name == "":  # as the name of a scope it is the root
             op_name = _claimed(frame.with_prefix(""), _UNNAMED)
@@ -130,7 +144,8 @@ def _create(
             if wanted is None or dims is None:
                 source = start.constant()
         else:
-            store.names.place(f"{op_name}/", _BESIDE_CONSTANT, journal)
+            beside = _BESIDE_TENSOR if isinstance(initial_value, ArrayExpression) else _BESIDE_CONSTANT
+            store.names.place(f"{op_name}/", beside, journal)
             source = as_constant(initial_value, wanted)
         if isinstance(source, Constant):
             wanted = source.dtype
@@ -183,7 +198,7 @@ def _check_fit(name: str, shape: tuple[int, ...], wanted: TensorShape, validate:
 def _claimed(frame: Frame, name: str) -> str:
     """Take the op name of a new variable."""
     store = frame.store
-    check_name(name, frame.prefix)
+    check_op_name(name, frame.prefix)
     if name[-1] == "/":  # TensorFlow reads it as the absolute name of a scope, and the variable is that scope's op
         op_name = name[:-1]
         if not op_name:
@@ -271,8 +286,6 @@ def new_variable(
     """
     if variable_def is not None:
         raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
-    if use_resource is None:
-        use_resource = current_frame().scope.use_resource
     variable = creator()(
         initial_value=initial_value,
         trainable=trainable,

@@ -23,7 +23,7 @@ from tmplcore.losses import RegularizationLoss
 from tmplcore.messages import described, nearest
 from tmplcore.modes import VariableAggregation, VariableSynchronization
 from tmplcore.naming import check_name
-from tmplcore.scope import Reuse
+from tmplcore.scope import Reuse, called_with
 from tmplcore.shapes import as_shape
 from tmplcore.store import VariableStore, current_frame
 
@@ -255,7 +255,8 @@ def _get_variable(
                 hint="a getter is a function: "
                 "def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
             )
-        return custom_getter(
+        return called_with(
+            custom_getter,
             partial(find_or_create, frame.store),
             name=scope._prefix + name,
             shape=shape,
@@ -269,9 +270,9 @@ def _get_variable(
             partitioner=partitioner,
             validate_shape=validate_shape,
             use_resource=use_resource,
-            constraint=constraint,
             synchronization=synchronization,
             aggregation=aggregation,
+            constraint=constraint,
         )
     finally:
         if outside is not frame:
@@ -405,7 +406,7 @@ def create_shared(
             name=name,
             dtype=given_dtype,
             constraint=constraint,
-            use_resource=use_resource,
+            use_resource=False if use_resource is None else use_resource,
             synchronization=synchronization,
             aggregation=aggregation,
             shape=given_shape,

@@ -16,10 +16,11 @@ from typing import Any, Final
 from tmplcore.errors import InvalidNameError
 from tmplcore.journal import Journal
 
-__all__ = ["OpNames", "check_name"]
+__all__ = ["OpNames", "check_name", "check_op_name"]
 
 _ROOT: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
 _INNER: Final = r"^[A-Za-z0-9_.\\/>-]*$"
+_INNER_FIRST: Final = "_\\/>-"  # what an inner name may begin with and a whole one may not
 _is_root_name: Final = re.compile(_ROOT).fullmatch
 _is_inner_name: Final = re.compile(_INNER).fullmatch
 
@@ -51,6 +52,21 @@ def check_name(name: str, prefix: str = "") -> None:
         raise InvalidNameError(
             f"{name!r} is not a valid root scope name. A root scope name has to match the following pattern: {_ROOT}",
             hint="begin with a letter, a digit or '.', then letters, digits and _ . \\ - / >",
+        )
+
+
+def check_op_name(name: str, prefix: str) -> None:
+    """Refuse a name that an op below the name scope `prefix` may not have.
+
+    Raises:
+        InvalidNameError: It has a character that is not allowed there, or the scope begins with one (as it may if its
+            absolute name was opened inside another scope).
+    """
+    check_name(name, prefix)
+    if prefix and prefix[0] in _INNER_FIRST:
+        raise InvalidNameError(
+            f"`{prefix}{name}` is not a valid node name. Accepted names conform to {_ROOT}",
+            hint=f"no op can be named in the name scope {prefix!r}: call it something that begins with a letter",
         )
 
 
@@ -150,6 +166,10 @@ class OpNames:
             while f"{key}_{number}" in names:
                 number += 1
         return f"{name}_{number}"
+
+    def has(self, name: str) -> bool:
+        """Tell whether a name, in full, is taken."""
+        return self.peek(name) != name
 
     def copy(self) -> OpNames:
         """Return an independent registry with the same names taken."""

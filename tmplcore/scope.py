@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import CO_VARKEYWORDS
+from types import FunctionType
 from typing import Any, Final, final
 
 from tmplcore.dtypes import float32
 from tmplcore.modes import ReuseMode
 
-__all__ = ["Reuse", "Settings", "VariableScope", "chained"]
+__all__ = ["Reuse", "Settings", "VariableScope", "called_with", "chained"]
 
 Reuse = bool | ReuseMode
 
@@ -23,6 +25,31 @@ def chained(outer: Any, inner: Callable[..., Any]) -> Callable[..., Any]:
         return inner(partial(outer, getter), *args, **kwargs)
 
     return chain
+
+
+def called_with(custom_getter: Callable[..., Any], getter: Callable[..., Any], **kwargs: Any) -> Any:
+    """Call the first custom getter of a chain with the next in line.
+
+    TensorFlow hands that over by the keyword `getter`. So do we to a getter that wants it thus; to all others it is the
+    first argument, whatever they call it.
+    """
+    if _wants_keyword(custom_getter):
+        return custom_getter(getter=getter, **kwargs)
+    return custom_getter(getter, **kwargs)
+
+
+def _wants_keyword(function: Any) -> bool:
+    """Tell whether a getter has a parameter called `getter`, or takes nothing but keywords."""
+    function = getattr(function, "__wrapped__", function)
+    code = getattr(function, "__code__", None)
+    own = 0 if type(function) is FunctionType else 1  # a method's `self`
+    if code is None:
+        code = getattr(type(function).__call__, "__code__", None)
+        if code is None:
+            return isinstance(function, partial) and not function.args and _wants_keyword(function.func)
+    positional: int = code.co_argcount
+    names = code.co_varnames[code.co_posonlyargcount : positional + code.co_kwonlyargcount]
+    return "getter" in names or (positional <= own and code.co_flags & CO_VARKEYWORDS != 0)
 
 
 @final

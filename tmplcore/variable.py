@@ -150,7 +150,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     @property
     def op(self) -> Operation:
         """The op, for its name: `variable.op.name` is the name in a checkpoint."""
-        return Operation(self.spec.name, self.graph)
+        return Operation(self.spec.name, self.graph, kind="VariableV2")
 
     @property
     def origin(self) -> tuple[str, int, str]:
@@ -186,6 +186,15 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         """Return the value as a NumPy array, without a copy where the backend can."""
         return self.backend.numpy(self.spec, self._cell)
 
+    def memory(self) -> np.ndarray:
+        """Return the memory of the value itself as a NumPy array, to write into.
+
+        Raises:
+            InvalidTypeError: The backend has none in the host's memory that could change (JAX, a GPU).
+        """
+        memory = self.backend.memory(self.spec, self._cell)
+        return super().memory() if memory is None else memory
+
     def get_shape(self) -> TensorShape:
         """Return `shape`."""
         return self.shape
@@ -193,7 +202,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     @property
     def initializer(self) -> Operation:
         """An op that does nothing, as the variable has its first value already; for its name."""
-        return Operation(f"{self.spec.name}/Assign", self.graph)
+        return Operation(f"{self.spec.name}/Assign", self.graph, kind="Assign")
 
     @property
     def initial_value(self) -> Any:
@@ -202,7 +211,11 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         Raises:
             BackendError: It was a large constant, which is not kept beside the value.
         """
-        return Start.again(self._source, self.spec.name, self._seed, self.dtype, self._dims).array()
+        return self._start.array()
+
+    @property
+    def _start(self) -> Start:
+        return Start.again(self._source, self.spec.name, self._seed, self.dtype, self._dims)
 
     def initialized_value(self) -> Any:
         """Return the value; TensorFlow's way of starting one variable from another."""

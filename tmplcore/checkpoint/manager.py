@@ -18,6 +18,7 @@ from tmplcore.checkpoint.catalog import Catalog, warn
 from tmplcore.checkpoint.commit import clean, discard, exists, leftovers, trash
 from tmplcore.checkpoint.fallback import restore_latest, use_found
 from tmplcore.checkpoint.files import (
+    Variables,
     checked_step,
     load,
     metadata,
@@ -34,7 +35,7 @@ from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.pruning import decide, needed_by
 from tmplcore.checkpoint.reports import CheckpointInfo, PruneReport, RestoreReport, VerifyReport
 from tmplcore.checkpoint.retention import KeepBest, KeepRule
-from tmplcore.checkpoint.snapshots import Pool, Variables, Worker
+from tmplcore.checkpoint.snapshots import Pool, Worker
 from tmplcore.checkpoint.steps import StepNames, Steps
 from tmplcore.checkpoint.tags import Tags, check_tag
 from tmplcore.errors import (
@@ -232,7 +233,12 @@ class CheckpointManager:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except Exception as failed:
+            if error is None:
+                raise
+            error.add_note(f"besides, {failed} ({', '.join(getattr(failed, '__notes__', ()))})")
 
     # -- finding ---------------------------------------------------------------------------------------------------
 
@@ -462,7 +468,8 @@ class CheckpointManager:
         if finite:
             refuse_nonfinite(variables)
         path = self.path(step)
-        description: Metadata = metadata(state, step, metrics, meta, {"parent": self._parent} if self._parent else None)
+        came_from = None if self._parent is None else {"parent": self._parent}
+        description: Metadata = metadata(state, step, metrics, meta, came_from)
         options = WriteOptions(self._durable, self._compression, state.trainable(), progress)
         write(writer_for(path, self._format), path, variables, description, options, overwrite)
         self._parent = step
