@@ -217,6 +217,10 @@ class DamagedError(UnreadableError):
         self.overwritten = tuple(overwritten)
 
 
+class LaterVersionError(UnreadableError):
+    """A checkpoint was written by a later version, with something in it that this one does not know."""
+
+
 class UntrustedError(UnreadableError):
     """A file asks for something that no checkpoint needs, such as reading another file."""
 
