@@ -355,7 +355,8 @@ def test_all_files_of_a_checkpoint_are_deleted_with_it_and_nothing_else(tmp_path
     for number, name in enumerate((own.name, "notes.plain", "../far.plain")):
         text = text.replace(b"step-000000001.plain", name.encode(), 1) if number < text.count(b"step-0") else text
     manager.path(1).write_bytes(text)
-    assert own in [file for file in manager.open(1).files]
+    with manager.open(1) as reader:
+        assert own in reader.files
     manager.prune(KeepLast(1))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.plain", "step-000000003.plain"]
     assert far.exists()
