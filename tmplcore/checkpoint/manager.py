@@ -201,7 +201,13 @@ class CheckpointManager:
         """
         self._worker.wait()
         number, names, state = self._prepared(step, tags, source, overwrite)
-        variables = self._pool.copy(select(state.places, Selection(include, exclude)), copy=copy)
+        chosen = Selection(include, exclude)
+        columns = state.columns() if copy and chosen.everything else None
+        variables: Variables
+        if columns is None:
+            variables = self._pool.copy(select(state.places, chosen), copy=copy)
+        else:
+            variables = self._pool.copy_columns(columns)
 
         def job() -> None:
             self._write(number, variables, state, metrics, meta, names, finite, overwrite, progress)

@@ -13,7 +13,8 @@ from typing import Any, final
 
 import numpy as np
 
-from tmplcore.checkpoint.columns import Columns, identities
+from tmplcore.arena import address_of, block_of
+from tmplcore.checkpoint.columns import Columns, Memory, identities
 from tmplcore.variable import Variable
 
 __all__ = ["Roster", "roster_of"]
@@ -39,6 +40,9 @@ class Roster:
         self._specs = [variable.spec for variable in variables]
         self._cells = [variable._cell for variable in variables]
         self._dtypes = [spec.dtype for spec in self._specs]
+        self._arrays: list[np.ndarray] = []
+        self._array_ids = np.empty(0, np.intp)
+        self._memory: Memory | None = None
         self._flags: list[Any] = []
         self._trainable: frozenset[str] = frozenset()
         self.names = [spec.name for spec in self._specs]
@@ -69,7 +73,35 @@ class Roster:
     def arrays(self) -> Columns | None:
         """Return the values; None if one of them has not the dtype that its variable has."""
         arrays = self._backend.arrays(self._specs, self._cells)
-        return Columns(self.names, arrays) if list(map(_dtype_of, arrays)) == self._dtypes else None
+        ids = identities(arrays)
+        if self._memory is not None and np.array_equal(ids, self._array_ids):
+            return Columns(self.names, self._arrays, self._memory)
+        if list(map(_dtype_of, arrays)) != self._dtypes:
+            return None
+        self._memory = memory = self._places(arrays)
+        # Held, so that an id is that of this very array; whoever puts another in its place is seen.
+        self._arrays, self._array_ids = ([], ids[:0]) if memory is None else (arrays, ids)
+        return Columns(self.names, arrays, memory)
+
+    def _places(self, arrays: list[np.ndarray]) -> Memory | None:
+        """Return where the arrays lie, if most of them lie in blocks and none is out of shape."""
+        held = list(map(block_of, arrays))
+        inside = [row for row, block in enumerate(held) if block is not None]
+        if 2 * len(inside) < len(arrays):
+            return None
+        if any(not arrays[row].flags.c_contiguous for row in inside) or len(set(map(id, arrays))) < len(arrays):
+            return None
+        if any(array.shape != spec.shape for array, spec in zip(arrays, self._specs, strict=True)):
+            return None
+        blocks = list({id(held[row]): held[row] for row in inside}.values())
+        numbers = {id(block): number for number, block in enumerate(blocks)}
+        starts = [address_of(block) for block in blocks]  # type: ignore[arg-type]
+        block, start = np.full(len(arrays), -1), np.zeros(len(arrays), np.int64)
+        block[inside] = [numbers[id(held[row])] for row in inside]
+        start[inside] = [
+            address_of(arrays[row]) - starts[number] for row, number in zip(inside, block[inside], strict=True)
+        ]
+        return Memory(blocks, block, start)  # type: ignore[arg-type]
 
 
 def roster_of(variables: list[Any]) -> Roster | None:
