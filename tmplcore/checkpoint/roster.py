@@ -133,6 +133,7 @@ def _simple(variables: list[Variable]) -> bool:
     if variables[0].backend.persistent or list(map(_slice_of, variables)).count(None) < len(variables):
         return False
     specs = list(map(_spec_of, variables))
-    if None in map(_shape_of, specs) or any(dtype.hasobject for dtype in set(map(_dtype_of, specs))):
+    dtypes = {id(dtype): dtype for dtype in map(_dtype_of, specs)}  # hashing one takes long
+    if None in map(_shape_of, specs) or any(dtype.hasobject for dtype in dtypes.values()):
         return False
     return len(set(map(_name_of, specs))) == len(variables)
