@@ -15,10 +15,12 @@ from weakref import ref
 import numpy as np
 
 from tmplcore.checkpoint.columns import Columns, Memory
+from tmplcore.checkpoint.files import select
 from tmplcore.checkpoint.format import LazyVariable
 
 if TYPE_CHECKING:
-    from tmplcore.checkpoint.state import Place
+    from tmplcore.checkpoint.patterns import Selection
+    from tmplcore.checkpoint.state import Place, State
 
 __all__ = ["Pool", "Worker"]
 
@@ -42,24 +44,33 @@ class Pool:
         columns = 0 if self._columns is None else self._columns.nbytes
         return columns + sum(array.nbytes for array in self._arrays.values())
 
-    def copy_columns(self, columns: Columns) -> Columns:
-        """Return arrays as they are now; those that lie in blocks are copied a block at a time."""
+    def snapshot(
+        self, state: State, chosen: Selection, *, copy: bool = True
+    ) -> Mapping[str, np.ndarray | LazyVariable]:
+        """Return the chosen values as they are now, safe from later changes.
+
+        Args:
+            state: What to copy.
+            chosen: Which of it.
+            copy: False if the caller promises not to change anything until the save is done.
+
+        Raises:
+            VariableMissingError: A pattern of `include` fits no name.
+        """
+        columns = state.columns() if copy and chosen.everything else None
+        if columns is None:
+            self._columns = None
+            return self.copy(select(state.places, chosen), copy=copy)
         self._arrays = {}
         if self._columns is None or not self._columns.is_of(columns):
             self._columns = _Copy(columns)
         return self._columns.filled(columns)
 
     def copy(self, places: Mapping[str, Place], *, copy: bool = True) -> Variables:
-        """Return the values of places as they are now, safe from later changes.
-
-        Args:
-            places: What to copy.
-            copy: False if the caller promises not to change anything until the save is done.
-        """
+        """Return the values of places as they are now, one by one; `copy` as in `snapshot`."""
         from tmplcore.checkpoint.slots import Slot
         from tmplcore.checkpoint.state import value_of
 
-        self._columns = None
         taken: Variables = {}
         kept: dict[str, np.ndarray] = {}
         twins: dict[int, np.ndarray] = {}
