@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from tmplcore.arena import Arena
 from tmplcore.arrays import to_numpy
 from tmplcore.backend import Backend, Cell, InitialValue, VariableSpec
 from tmplcore.errors import BackendError
@@ -47,15 +48,22 @@ class NumpyBackend(Backend):
     name: ClassVar[str] = "numpy"
     sliced: ClassVar[bool] = True
 
+    def __init__(self) -> None:
+        self._arena = Arena()
+
     def create(self, spec: VariableSpec, initial: InitialValue) -> Cell:
-        """Make an array of the variable's own; a large one is filled block by block."""
+        """Make an array: a small one in a block with others, a large one by itself, filled piece by piece."""
         dtype, shape = spec.dtype, spec.shape
         if shape is None or dtype.hasobject or math.prod(shape) * dtype.itemsize <= _WHOLE:
             value = to_numpy(initial.array(), dtype)
             if shape is not None and value.shape != shape:
                 raise BackendError(f"{spec.name}: the initial value has shape {value.shape}, not {shape}")
             # Not another's memory: a later `w += 1` must not reach the array that the user gave.
-            return _Cell(value.copy())
+            room = None if shape is None else self._arena.cut(shape, dtype)
+            if room is None:
+                return _Cell(value.copy())
+            room[...] = value
+            return _Cell(room)
         value = np.empty(shape, dtype)
         flat, start = value.reshape(-1), 0
         for block in initial.blocks():
