@@ -111,12 +111,14 @@ class Tree:
         self.parents = [-1]
         self.names: list[bytes] = []
         scopes: list[bytes] = []
+        one: dict[bytes, bytes] = {}  # each scope is kept once
         self.leaves: list[bytes] = []
         for start in range(0, len(paths), 512):  # so few tuples at a time do not wake the garbage collector
             parts = list(map(bytes.rpartition, paths[start : start + 512], repeat(b"/")))
-            scopes += map(_FIRST, parts)
+            some = list(map(_FIRST, parts))
+            scopes += map(one.setdefault, some, some)
             self.leaves += map(_LAST, parts)
-        for scope in dict.fromkeys(scopes):
+        for scope in one:
             self._add(scope)
         self.groups = list(map(self.numbers.__getitem__, scopes))
 
