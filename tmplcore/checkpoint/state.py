@@ -33,7 +33,7 @@ _ACCEPTED = (
 
 # Dtypes of arrays that are saved and filled as they are: no text, no objects, no times.
 _PLAIN: Final = frozenset("biufcV")
-_kind_of: Final = attrgetter("dtype.kind")
+_dtype_of: Final = attrgetter("dtype")
 _graph_of: Final = attrgetter("graph")
 
 Place = np.ndarray | Slot
@@ -52,6 +52,7 @@ class State:
         seed: The seed of the store that the variables are in; None if there is no one store.
         holder: The mapping that holds the plain arrays, if it can be changed.
         roster: The variables as columns, if they are of one store and nothing about them is special.
+        plain: The places again, if all of them are plain arrays.
     """
 
     places: Mapping[str, Place]
@@ -60,6 +61,7 @@ class State:
     seed: int | None = None
     holder: MutableMapping[str, Any] | None = None
     roster: Roster | None = None
+    plain: Mapping[str, np.ndarray] | None = None
 
     def arrays(self) -> Mapping[str, np.ndarray] | None:
         """Return all values as arrays, if they are to be had without a slot for each."""
@@ -71,13 +73,6 @@ class State:
             return None
         columns = self.roster.arrays()
         return None if columns is None or columns.memory is None else columns
-
-    @property
-    def plain(self) -> Mapping[str, np.ndarray] | None:
-        """The places, if all of them are plain arrays."""
-        if self.roster is None and set(map(type, self.places.values())) <= {np.ndarray}:
-            return self.places  # type: ignore[return-value]
-        return None
 
     def trainable(self) -> frozenset[str] | None:
         """Return the names of the trainable variables; None if the object does not say."""
@@ -227,10 +222,21 @@ def _variable_state(variables: Iterable[Any], whole: Any) -> State:
 def _mapping_state(mapping: Mapping[str, Any]) -> State:
     if isinstance(mapping, Reader):
         return State({name: LazySlot(name, variable) for name, variable in mapping.items()}, lambda: mapping)
-    flat = set(map(type, mapping.values())) == {np.ndarray} and set(map(type, mapping)) == {str}
-    if flat and set(map(_kind_of, mapping.values())) <= _PLAIN:
-        return State(mapping, lambda: mapping, holder=mapping if isinstance(mapping, MutableMapping) else None)
+    if _is_plain(mapping):
+        return State(
+            mapping, lambda: mapping, holder=mapping if isinstance(mapping, MutableMapping) else None, plain=mapping
+        )
     return State(_mapping_slots(mapping), lambda: mapping)
+
+
+def _is_plain(mapping: Mapping[str, Any]) -> bool:
+    """Tell whether a mapping is one of names to arrays that are saved and filled as they are."""
+    arrays = list(mapping.values())
+    if not arrays or list(map(type, arrays)).count(np.ndarray) < len(arrays) or set(map(type, mapping)) != {str}:
+        return False
+    dtypes = list(map(_dtype_of, arrays))
+    kinds = {dtypes[0].kind} if dtypes.count(dtypes[0]) == len(dtypes) else {dtype.kind for dtype in dtypes}
+    return kinds <= _PLAIN
 
 
 def _mapping_slots(mapping: Mapping[str, Any]) -> dict[str, Slot]:
