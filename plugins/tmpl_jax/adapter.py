@@ -80,6 +80,11 @@ class JaxSlot(Slot):
         """Whether the value can never change: NumPy arrays in a tree can."""
         return not isinstance(self._value, np.ndarray)
 
+    @property
+    def writable(self) -> bool:
+        """Whether there is something that takes another array."""
+        return self._replace is not None
+
     def source(self) -> np.ndarray:
         """Return a read-only array on the value's memory, or a copy from another device."""
         return np.asarray(self._value)

@@ -71,6 +71,13 @@ class Roster:
         arrays = self._backend.arrays(self._specs, self._cells)
         return Columns(self.names, arrays) if list(map(_dtype_of, arrays)) == self._dtypes else None
 
+    def memories(self) -> Columns | None:
+        """Return the memory of the values, to read straight into; None if some value has none, or another dtype."""
+        arrays = self._backend.memories(self._specs, self._cells)
+        if arrays is None or list(map(_dtype_of, arrays)) != self._dtypes:
+            return None
+        return Columns(self.names, arrays)
+
 
 def roster_of(variables: list[Any]) -> Roster | None:
     """Return the roster of variables, that of the last save if they are the same; None if they do not go into one."""

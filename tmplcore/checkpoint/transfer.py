@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -229,7 +229,7 @@ def _batches(moves: Sequence[Move]) -> Iterator[list[Move]]:
 
 
 @contextlib.contextmanager
-def _overwriting(done: Sequence[str], reading: Container[str], names: Mapping[str, str]) -> Iterator[None]:
+def _overwriting(done: Sequence[str], reading: Collection[str], names: Mapping[str, str]) -> Iterator[None]:
     """Make an error name what has been overwritten so far.
 
     Args:
@@ -247,8 +247,10 @@ def _overwriting(done: Sequence[str], reading: Container[str], names: Mapping[st
             error.add_note(f"overwritten by then: {shown} ({len(error.overwritten)} variables); staged=True avoids it")
         raise
     except BaseException as error:  # a failing disk, or Ctrl-C
-        what = f"{len(done)} variables" if done else "some variables"
-        error.add_note(f"{what} of the target may have been overwritten by then")
+        changed = (*done, *(names.get(name, name) for name in reading))
+        shown = ", ".join(changed[:5]) + (", …" if len(changed) > 5 else "")
+        if changed:
+            error.add_note(f"may have been overwritten by then: {shown} ({len(changed)} variables of the target)")
         raise
 
 

@@ -27,7 +27,13 @@ from tmpl_hdf5.native.scatter import fill, views
 from tmpl_hdf5.native.structure import FIRST_HEADER, SIGNATURE
 from tmpl_hdf5.native.text import decode_text
 from tmplcore.checkpoint.format import Damage, LazyVariable, Metadata, Reader
-from tmplcore.errors import CheckpointNotFoundError, DamagedError, UnreadableError, VariableMissingError
+from tmplcore.errors import (
+    CheckpointNotFoundError,
+    DamagedError,
+    RestoreError,
+    UnreadableError,
+    VariableMissingError,
+)
 
 __all__ = ["NativeReader", "NativeVariable"]
 
@@ -332,7 +338,12 @@ class NativeReader(Reader):
         odd = _any([stored.raw != stored.dtype for stored, _ in self.index.kinds], self.index.types[rows])
         for number in np.flatnonzero(odd).tolist():  # what has no buffer of its own dtype: bfloat16, times
             outs[number] = outs[number].view(self.kind(int(rows[number]))[0].raw)
-        self._refuse(self._fill(rows, outs, verify=verify), names)
+        try:
+            damage = self._fill(rows, outs, verify=verify)
+        except DamagedError as error:
+            error.overwritten = tuple(names)
+            raise
+        self._refuse(damage, names)
 
     def _finished(self, row: int, out: np.ndarray) -> np.ndarray:
         """Return what was read as the user knows it."""
@@ -373,8 +384,20 @@ class NativeReader(Reader):
             raise DamagedError(f"{self.path} is cut short: {error}", hint="tmplctl verify says what is whole") from None
         if hashes is not None:
             bad = numbers[places[hashes != index.hashes[numbers[places]]]]
-            damage += [self.differs(row) for row in bad.tolist()]
+            found = list(check_rows(self, bad))
+            if len(found) < len(bad):
+                self._refuse_changed([index.names[row] for row in bad.tolist()], {one.name for one in found})
+            damage += found
         return damage
+
+    def _refuse_changed(self, names: list[str], damaged: Collection[str | None]) -> None:
+        intact = [name for name in names if name not in damaged]
+        shown = ", ".join(map(repr, intact[:5])) + (", …" if len(intact) > 5 else "")
+        raise RestoreError(
+            f"{self.path} is intact, but {shown} changed while being read: the arrays do not hold what was read",
+            hint="either the target has arrays that share memory and the checkpoint has different values for them "
+            "(leave one out with exclude), or something else writes to them",
+        )
 
     def _mapped(self, numbers: np.ndarray) -> list[np.ndarray]:
         """Return variables with data as read-only arrays over the mapped file."""
