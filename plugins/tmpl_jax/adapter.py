@@ -97,7 +97,9 @@ class JaxSlot(Slot):
             self._replace(value.copy() if isinstance(self._value, np.ndarray) else value.item())
             return
         with jax.enable_x64(True):
-            self._replace(jax.device_put(jnp.array(value), self._value.sharding))
+            # The old array is let go at once: a restore needs the memory of one more array, not of all.
+            self._value = jax.device_put(jnp.array(value), self._value.sharding)
+        self._replace(self._value)
 
 
 def _is_variable(value: Any) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +31,13 @@ def build() -> list[object]:
 
 
 @pytest.mark.parametrize("backend", ["numpy", "hdf5", "torch", "jax"])
-def test_every_backend_is_saved_and_restored(tmp_path: Path, backend: str) -> None:
+def test_every_backend_is_saved_and_restored(tmp_path: Path, backend: str, request: pytest.FixtureRequest) -> None:
     if backend in ("torch", "jax"):
         pytest.importorskip(backend)
     if backend == "jax":
         import jax
 
+        request.addfinalizer(partial(jax.config.update, "jax_enable_x64", jax.config.jax_enable_x64))
         jax.config.update("jax_enable_x64", True)
     store = store_of(backend, tmp_path)
     with store.as_default():
@@ -175,3 +179,16 @@ def test_tensors_of_strange_layouts(tmp_path: Path) -> None:
     with pytest.raises(RestoreError, match="z: the target is read-only"):
         checkpoint.restore(tmp_path / "a.h5", {**into, "t": torch.zeros(2, 3), "z": expanded})
     assert (into["t"] == source["t"]).all()
+
+
+def test_arrays_of_jax_are_let_go_one_by_one(tmp_path: Path) -> None:
+    jax = pytest.importorskip("jax")
+    into = {f"a{n}": jax.numpy.zeros(1000) for n in range(3)}
+    checkpoint.save(tmp_path / "a.h5", {name: np.ones(1000, "float32") for name in into})
+    old = [weakref.ref(array) for array in into.values()]
+    gc.disable()
+    try:
+        checkpoint.restore(tmp_path / "a.h5", into)
+        assert not any(reference() is not None for reference in old)
+    finally:
+        gc.enable()
