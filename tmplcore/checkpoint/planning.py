@@ -202,10 +202,8 @@ def _all_exact(reader: Reader, state: State) -> tuple[RestoreReport, Moves] | No
 
     That is the usual case, and its cost is that of the comparisons: no object is made for a variable.
     """
-    arrays = state.memories() if reader.lists(state.places) else None
-    if arrays is None:
-        return None
-    if not reader.fits(arrays):
+    arrays = state.memories()
+    if arrays is None or not reader.fits(arrays):
         return None
     matches = Matches(list(arrays), *reader.columns())
     report = RestoreReport(str(reader.path), matches, nbytes=sum(map(_nbytes, arrays.values())))

@@ -53,6 +53,7 @@ class State:
         keys: Name → store key, of the variables where they differ (TensorFlow made the name unique, not the key).
         seed: The seed of the store that the variables are in; None if there is no one store.
         holder: The mapping that holds the plain arrays, if it can be changed.
+        plain: The places, if all of them are plain arrays.
         roster: The variables as columns, if they are of one store and nothing about them is special.
     """
 
@@ -61,6 +62,7 @@ class State:
     keys: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     holder: MutableMapping[str, Any] | None = None
+    plain: Mapping[str, np.ndarray] | None = None
     roster: Roster | None = None
 
     def arrays(self) -> Mapping[str, np.ndarray] | None:
@@ -80,13 +82,6 @@ class State:
                 return None
             found[name] = memory
         return found
-
-    @property
-    def plain(self) -> Mapping[str, np.ndarray] | None:
-        """The places, if all of them are plain arrays."""
-        if self.roster is None and set(map(type, self.places.values())) <= {np.ndarray}:
-            return self.places  # type: ignore[return-value]
-        return None
 
     def trainable(self) -> frozenset[str] | None:
         """Return the names of the trainable variables; None if the object does not say."""
@@ -238,7 +233,8 @@ def _mapping_state(mapping: Mapping[str, Any]) -> State:
         return State({name: LazySlot(name, variable) for name, variable in mapping.items()}, lambda: mapping)
     flat = set(map(type, mapping.values())) == {np.ndarray} and set(map(type, mapping)) == {str}
     if flat and set(map(_kind_of, mapping.values())) <= _PLAIN:
-        return State(mapping, lambda: mapping, holder=mapping if isinstance(mapping, MutableMapping) else None)
+        holder = mapping if isinstance(mapping, MutableMapping) else None
+        return State(mapping, lambda: mapping, holder=holder, plain=mapping)
     slots, rebuild = _mapping_slots(mapping)
 
     def rebuilt() -> Any:

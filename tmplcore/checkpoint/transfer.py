@@ -111,7 +111,7 @@ def restore(
         refuse(report)
         if staged:
             check(reader, [*moves.direct, *(one.source.name for one in moves.others)])
-        move(reader, state, moves, verify=verify, progress=progress or _silent)
+        move(reader, state, moves, verify=verify, progress=progress)
         _start_anew(state, report)
         return replace(report, target=state.rebuild())
 
@@ -142,7 +142,7 @@ def check(reader: Reader, names: Sequence[str]) -> None:
         raise error
 
 
-def move(reader: Reader, state: State, moves: Moves, *, verify: bool, progress: Callable[[int], None]) -> None:
+def move(reader: Reader, state: State, moves: Moves, *, verify: bool, progress: Callable[[int], None] | None) -> None:
     """Move values into their places: straight into memory, by slices, or through an array of their own.
 
     Raises:
@@ -165,13 +165,15 @@ def move(reader: Reader, state: State, moves: Moves, *, verify: bool, progress: 
     done: list[str] = []
     with _overwriting(done, direct, names):
         reader.fill(direct, verify=verify)
-    progress(sum(map(attrgetter("nbytes"), direct.values())))
+    if progress is not None:
+        progress(sum(map(attrgetter("nbytes"), direct.values())))
     if others:
         done += map(names.get, direct, direct)
     for batch in _batches(others):
         with _overwriting(done, (), {}):
             _move_batch(reader, batch, done, verify)
-        progress(sum(one.source.nbytes for one in batch))
+        if progress is not None:
+            progress(sum(one.source.nbytes for one in batch))
 
 
 class Move(NamedTuple):
@@ -252,7 +254,3 @@ def _overwriting(done: Sequence[str], reading: Collection[str], names: Mapping[s
         if changed:
             error.add_note(f"may have been overwritten by then: {shown} ({len(changed)} variables of the target)")
         raise
-
-
-def _silent(_: int) -> None:
-    """Tell nobody about progress."""
