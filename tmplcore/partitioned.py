@@ -121,6 +121,10 @@ class PartitionedVariable(ArrayExpression):
     def __len__(self) -> int:
         return len(self._parts)
 
+    def __bool__(self) -> bool:
+        """Return True, whatever the value; see `Variable`."""
+        return True
+
     def get_shape(self) -> TensorShape:
         """Return `shape`."""
         return self.shape
