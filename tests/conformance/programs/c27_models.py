@@ -556,7 +556,7 @@ def replicas_on_parameter_servers(tf, t):
 def sonnet_modules(tf, t):
     class Module:
         def __init__(self, name, wrapper=None):
-            self._template = tf.make_template(name, self._build, create_scope_now_=True, custom_getter_=wrapper)
+            self._template = tf.make_template(name, self._build, True, None, wrapper)
             self.scope_name = self._template.variable_scope.name
 
         def __call__(self, *args):
