@@ -221,8 +221,8 @@ def find_or_create_parts(
         if found is None or reuse is not True:
             raise PartitionError(
                 "No partitioner was provided, but a partitioned version of the variable was found: "
-                f"{name}/part_0. Perhaps a variable of the same name was already created with partitioning? It was created "
-                f"at {_origin(store, name)}",
+                f"{name}/part_0. Perhaps a variable of the same name was already created with partitioning? "
+                f"It was created at {_origin(store, name)}",
                 hint="pass the partitioner it was created with, or find it with reuse=True",
             )
         if shape is not None and not as_shape(shape).is_compatible_with(found.shape):
