@@ -75,7 +75,7 @@ def _meanings(table: type) -> dict[str, str]:
         return {}
     assert isinstance(definition, ast.ClassDef)
     return {
-        field.target.id: inspect.cleandoc(text.value.value)
+        field.target.id: inspect.cleandoc(str(text.value.value))
         for field, text in itertools.pairwise(definition.body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
