@@ -10,7 +10,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final
 
 from tmplcore.errors import InvalidNameError
@@ -21,8 +21,8 @@ __all__ = ["OpNames", "check_name", "check_op_name"]
 _ROOT: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
 _INNER: Final = r"^[A-Za-z0-9_.\\/>-]*$"
 _INNER_FIRST: Final = "_\\/>-"  # what an inner name may begin with and a whole one may not
-_is_root_name: Final = lru_cache(4096)(re.compile(_ROOT).fullmatch)
-_is_inner_name: Final = lru_cache(4096)(re.compile(_INNER).fullmatch)
+_is_root_name: Final = re.compile(_ROOT).fullmatch
+_is_inner_name: Final = re.compile(_INNER).fullmatch
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
@@ -134,11 +134,8 @@ class OpNames:
             prefix: A name scope with its trailing slash; empty for the root.
             journal: Learns how to give the name back.
         """
-        if "/" in name:
-            above, _, name = name.rpartition("/")
-            prefix = f"{prefix}{above}/"
-        place = prefix.lower()
-        key = name.lower()
+        name = prefix + name
+        place, key = _split(name)
         with self._lock:
             names = self._directories.get(place)
             if type(names) is not dict:
@@ -155,14 +152,14 @@ class OpNames:
                 names[key] = after
         if journal is not None:
             journal.append(partial(self._give_back, place, key, before, after))
-        return prefix + name
+        return name
 
     def peek(self, name: str, prefix: str = "") -> str:
         """Return what `claim` would, without taking it."""
         name = prefix + name
-        place, slash, key = name.lower().rpartition("/")
+        place, key = _split(name)
         with self._lock:
-            names = self._directories.get(place + slash, {})
+            names = self._directories.get(place, {})
             if key not in names and not _is_numbered(names, key):
                 return name
             number = names.get(key, 1)
@@ -187,7 +184,8 @@ class OpNames:
 
     def pin(self, name: str) -> None:
         """Never forget the numbering in the directory of `name`: a variable is named there."""
-        self._pinned.add(name[: name.rfind("/") + 1].lower())
+        if "/" in name:
+            self._pinned.add(_split(name)[0])
 
     def place(self, directory: str, ops: Mapping[str, int], journal: Journal | None = None) -> None:
         """Put the ops that a new variable brings along into its directory, all at once.
@@ -199,6 +197,8 @@ class OpNames:
             journal: Learns how to take them out again.
         """
         key = directory.lower()
+        if journal is None and self._directories.setdefault(key, ops) is ops:
+            return  # the usual case, which takes no lock: nothing was named there yet
         with self._lock:
             there = self._directories.get(key)
             self._directories[key] = {**ops, **there} if there else ops
@@ -235,9 +235,18 @@ class OpNames:
                 self._directories[place] = names
 
 
+def _split(name: str) -> tuple[str, str]:
+    """Return the directory of a name, with its trailing slash, and the name in it, both in lower case."""
+    name = name.lower()
+    end = name.rfind("/") + 1
+    return name[:end], name[end:]
+
+
 def _is_numbered(names: Mapping[str, int], key: str) -> bool:
     """Tell whether a name was given out because the name without its number was taken."""
-    base, underscore, suffix = key.rpartition("_")
-    if not underscore or not suffix.isdecimal() or suffix[0] == "0":
+    if "_" not in key:
+        return False
+    base, _, suffix = key.rpartition("_")
+    if not suffix.isdecimal() or suffix[0] == "0":
         return False
     return names.get(base, 1) > int(suffix)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -201,18 +201,17 @@ def find_or_create_parts(
     shape: Any,
     dtype: DType,
     initializer: Any,
-    regularizer: Any,
     reuse: Reuse | None,
     partitioner: Any,
-    arguments: dict[str, Any],
+    create_part: Callable[..., Any],
 ) -> PartitionedVariable:
     """Find or create a variable of parts, as the reuse flag says.
+
+    A part is created by `create_part(name=…, shape=…, initializer=…, partition_info=…)`.
 
     Raises:
         PartitionError: The request and what there is do not go together, or the partitioner's answer is unusable.
     """
-    from tmplcore.getting import create_shared
-
     found = store.partitioned.get(name)
     if partitioner is None:
         if found is None or reuse is not True:
@@ -290,15 +289,11 @@ def find_or_create_parts(
             if constant is not None:
                 place = tuple(slice(start, start + size) for start, size in zip(offset, part_sizes, strict=True))
                 part_initializer = constant.value[place]
-            part = create_shared(
-                store,
-                f"{name}/part_{index}",
-                part_sizes,
-                dtype,
-                part_initializer,
-                regularizer,
-                arguments,
-                PartitionInfo(sizes, offset),
+            part = create_part(
+                name=f"{name}/part_{index}",
+                shape=part_sizes,
+                initializer=part_initializer,
+                partition_info=PartitionInfo(sizes, offset),
             )
             part._save_slice_info = SaveSliceInfo(name, sizes, offset, part_sizes)
             parts.append(part)
