@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import ref
 
+from tmplcore.naming import ROOT, OpPrefix
 from tmplcore.numbering import NOTHING, Names
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CURRENT", "Around", "Frame", "Parked"]
 
-Parked = tuple["VariableScope", str, Names, "Frame | None", tuple[Callable[..., Any], ...]]
-"""Where a context was in a store that it has left: scope, prefix, opened, outer, and creators."""
+Parked = tuple["VariableScope", OpPrefix, Names, "Frame | None", tuple[Callable[..., Any], ...]]
+"""Where a context was in a store that it has left: scope, ops, opened, outer, and creators."""
 
 
 @final
@@ -57,52 +58,61 @@ class Frame:
     Attributes:
         store: The default store.
         scope: The current variable scope.
-        prefix: The name scope for ops, with its trailing slash; empty at the root.
+        ops: The name scope for ops.
         opened: The variable scopes that were opened below the current one.
         outer: What will hold when the current scope closes; None at a store's root.
         around: What does not change with scopes.
     """
 
-    __slots__ = ("_outside", "around", "opened", "outer", "prefix", "scope", "store")
+    __slots__ = ("_outside", "around", "opened", "ops", "outer", "scope", "store")
 
     def __init__(
         self,
         store: VariableStore,
         scope: VariableScope,
-        prefix: str,
+        ops: OpPrefix,
         opened: Names,
         outer: Frame | None,
         around: Around,
     ) -> None:
         self.store = store
         self.scope = scope
-        self.prefix = prefix
+        self.ops = ops
         self.opened = opened
         self.outer = outer
         self.around = around
         self._outside: Frame | None = None
 
+    @property
+    def prefix(self) -> str:
+        """The name scope for ops, with its trailing slash; empty at the root."""
+        return self.ops.text
+
     def outside(self) -> Frame:
         """Return this frame outside all name scopes; always the same one, as each variable is made there."""
         if self._outside is None:
-            self._outside = self.with_prefix("")
+            self._outside = self.with_ops(ROOT)
         return self._outside
 
-    def with_prefix(self, prefix: str) -> Frame:
+    def with_ops(self, ops: OpPrefix) -> Frame:
         """Return this frame in another name scope."""
-        return Frame(self.store, self.scope, prefix, self.opened, self.outer, self.around)
+        return Frame(self.store, self.scope, ops, self.opened, self.outer, self.around)
+
+    def with_prefix(self, prefix: str) -> Frame:
+        """Return this frame in the name scope that has this full name."""
+        return self.with_ops(OpPrefix(prefix) if prefix else ROOT)
 
     def with_opened(self, opened: Names) -> Frame:
         """Return this frame with other names opened below its scope."""
-        return Frame(self.store, self.scope, self.prefix, opened, self.outer, self.around)
+        return Frame(self.store, self.scope, self.ops, opened, self.outer, self.around)
 
     def with_outer(self, outer: Frame) -> Frame:
         """Return this frame inside another one."""
-        return Frame(self.store, self.scope, self.prefix, self.opened, outer, self.around)
+        return Frame(self.store, self.scope, self.ops, self.opened, outer, self.around)
 
     def with_around(self, around: Around) -> Frame:
         """Return this frame in other surroundings."""
-        return Frame(self.store, self.scope, self.prefix, self.opened, self.outer, around)
+        return Frame(self.store, self.scope, self.ops, self.opened, self.outer, around)
 
     def with_creators(self, creators: tuple[Callable[..., Any], ...]) -> Frame:
         """Return this frame with other variable creators."""
@@ -126,6 +136,14 @@ class Frame:
         Returns:
             This frame after that, and what was opened below the scope so far.
         """
+        around = self.scope._prefix
+        if name.startswith(around):
+            entry = self.opened.find(name[len(around) :])
+            if entry is not None and entry.opened:  # the usual case: it is below, and was open before
+                return self, entry.below if name else self.opened
+        return self._jumped_elsewhere(name)
+
+    def _jumped_elsewhere(self, name: str) -> tuple[Frame, Names]:
         home = self
         passed: list[Frame] = []  # scopes inside `home`, innermost first, that are not around `name`
         while not name.startswith(home.scope._prefix):
@@ -136,8 +154,6 @@ class Frame:
         entry = home.opened.find(rest)
         known = entry is not None and entry.opened
         below = home.opened if not name else NOTHING if entry is None else entry.below
-        if known and not passed:  # the usual case
-            return self, below
         prefix = f"{name}/" if name else ""
         for frame in reversed(passed):
             inner = frame.scope._prefix

@@ -11,17 +11,17 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Any, Final, final
 
 from tmplcore.errors import InvalidNameError
 from tmplcore.journal import Journal
 
-__all__ = ["OpNames", "check_name"]
+__all__ = ["ROOT", "OpNames", "OpPrefix", "check_name"]
 
-_ROOT: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
-_INNER: Final = r"^[A-Za-z0-9_.\\/>-]*$"
-_is_root_name: Final = lru_cache(4096)(re.compile(_ROOT).fullmatch)
-_is_inner_name: Final = lru_cache(4096)(re.compile(_INNER).fullmatch)
+_ROOT_NAME: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
+_INNER_NAME: Final = r"^[A-Za-z0-9_.\\/>-]*$"
+_is_root_name: Final = lru_cache(4096)(re.compile(_ROOT_NAME).fullmatch)
+_is_inner_name: Final = lru_cache(4096)(re.compile(_INNER_NAME).fullmatch)
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
@@ -44,14 +44,53 @@ def check_name(name: str, prefix: str = "") -> None:
     if prefix:
         if _is_inner_name(name) is None:
             raise InvalidNameError(
-                f"{name!r} is not a valid scope name. A scope name has to match the following pattern: {_INNER}",
+                f"{name!r} is not a valid scope name. A scope name has to match the following pattern: {_INNER_NAME}",
                 hint="letters, digits and _ . \\ - / > are allowed",
             )
     elif _is_root_name(name) is None:
         raise InvalidNameError(
-            f"{name!r} is not a valid root scope name. A root scope name has to match the following pattern: {_ROOT}",
+            f"{name!r} is not a valid root scope name. A root scope name has to match the following pattern: {_ROOT_NAME}",
             hint="begin with a letter, a digit or '.', then letters, digits and _ . \\ - / >",
         )
+
+
+@final
+class OpPrefix:
+    """The name scope that ops are named in. Its full name is put together when somebody asks for it.
+
+    Most scopes are left without an op having been named in them, so a number is all that they take: see `OpNames.open`.
+
+    Args:
+        text: The full name with its trailing slash; empty for the root.
+
+    Example:
+        >>> OpPrefix("model/Dense/").text
+        'model/Dense/'
+    """
+
+    __slots__ = ("_above", "_key", "_name", "_number", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text: str | None = text
+        self._key: str | None = text.lower()
+        self._above: str
+        self._name: str
+        self._number: int
+
+    @property
+    def text(self) -> str:
+        """The full name with its trailing slash; empty for the root."""
+        text = self._text
+        if text is None:
+            text = self._text = f"{self._above}{self._name}_{self._number}/"
+            self._key = text.lower()
+        return text
+
+
+ROOT: Final = OpPrefix("")
+"""Outside all name scopes."""
+
+_new: Final = object.__new__
 
 
 class OpNames:
@@ -68,22 +107,24 @@ class OpNames:
         ['a', 'a_1', 'A_2', 'a_1_1', 'a_3']
     """
 
-    __slots__ = ("_closed", "_directories", "_lock", "_pinned")
+    __slots__ = ("_closed", "_directories", "_lock", "_numbered", "_pinned")
 
     def __init__(self) -> None:
         # By directory (lower case, with its trailing slash), by name (lower case): the next suffix.
         self._directories: dict[str, Mapping[str, int]] = {"": {}}
         self._closed: OrderedDict[str, None] = OrderedDict()
         self._pinned: set[str] = {""}
+        # Directories with names that look like a numbered one, and might be the next number of another.
+        self._numbered: set[str | None] = set()
         self._lock = threading.RLock()
 
-    def open(self, name: str, prefix: str, journal: Journal | None) -> str:
-        """Take the name of a new name scope, and return it in full with its trailing slash.
+    def open(self, name: str, around: OpPrefix, journal: Journal | None) -> OpPrefix:
+        """Take the name of a new name scope.
 
         Args:
             name: The name that is wanted. With a slash at its end it is the absolute name of a scope that is opened
-                again, and returned as it is.
-            prefix: The name scope around it, with its trailing slash; empty for the root.
+                again.
+            around: The name scope around it.
             journal: Learns how to give the name back.
 
         Raises:
@@ -95,20 +136,24 @@ class OpNames:
             # threads be given one number here, they share a name scope; a variable's name the store makes unique.
             try:
                 key = name.lower()
-                names: Any = self._directories[prefix.lower()]
+                names: Any = self._directories[around._key]  # type: ignore[index]
                 number = names[key]
-                numbered = f"{key}_{number}"
-                if numbered not in names:
+                if around._key not in self._numbered or f"{key}_{number}" not in names:
                     names[key] = number + 1
-                    return f"{prefix}{numbered}/" if name == key else f"{prefix}{name}_{number}/"
+                    prefix: OpPrefix = _new(OpPrefix)
+                    prefix._text = prefix._key = None
+                    prefix._above = around._text  # type: ignore[assignment]
+                    prefix._name = name
+                    prefix._number = number
+                    return prefix
             except (KeyError, TypeError):
                 pass
-        check_name(name, prefix)
+        check_name(name, around.text)
         if name[-1] == "/":
             with self._lock:
                 self._closed.pop(name.lower(), None)
-            return name
-        return self.claim(name, prefix, journal) + "/"
+            return OpPrefix(name)
+        return OpPrefix(self.claim(name, around.text, journal) + "/")
 
     def claim(self, name: str, prefix: str = "", journal: Journal | None = None) -> str:
         """Take a valid name, or the first free one of `name_1`, `name_2`, …, and return it in full.
@@ -130,6 +175,8 @@ class OpNames:
             before = names.get(key)
             if before is None and not _is_numbered(names, key):
                 names[key] = after = 1
+                if key[-1:].isdecimal():
+                    self._numbered.add(place)
             else:
                 after = before or 1
                 while f"{key}_{after}" in names:
@@ -163,6 +210,7 @@ class OpNames:
             }
             other._closed = self._closed.copy()
             other._pinned = set(self._pinned)
+            other._numbered = set(self._numbered)
         return other
 
     def pin(self, name: str) -> None:
@@ -185,10 +233,10 @@ class OpNames:
         if journal is not None:
             journal.append(partial(self._put_back, key, there))
 
-    def leave(self, prefix: str) -> None:
-        """Note that the name scope `prefix` (with its trailing slash) has closed."""
-        key = prefix.lower()
-        if key in self._directories:  # else nothing was named in it
+    def leave(self, prefix: OpPrefix) -> None:
+        """Note that a name scope has closed."""
+        key = prefix._key
+        if key is not None and key in self._directories:  # else nothing was named in it
             with self._lock:
                 self._closed[key] = None
                 self._closed.move_to_end(key)
@@ -196,6 +244,7 @@ class OpNames:
                     oldest, _ = self._closed.popitem(last=False)
                     if oldest not in self._pinned:
                         self._directories.pop(oldest, None)
+                        self._numbered.discard(oldest)
 
     def _give_back(self, place: str, key: str, before: int | None, after: int) -> None:
         with self._lock:

@@ -41,34 +41,29 @@ class Names:
         'dense_1'
     """
 
-    __slots__ = ("_base", "_paths", "_recent")
+    __slots__ = ("_base", "_found", "_recent")
 
     def __init__(self, base: dict[str, _Entry], recent: dict[str, _Entry]) -> None:
         self._base = base
         self._recent = recent
-        self._paths: dict[str, _Entry] | None = None  # what `find` found along paths, which never changes
+        self._found: dict[str, _Entry] = {}  # what `find` found, which never changes
 
     def entry(self, name: str) -> _Entry | None:
-        """Return what is known about one component; `ONCE` where it was opened and nothing more."""
+        """Return what is known about one component."""
         return self._recent.get(name) or self._base.get(name)
 
     def find(self, name: str) -> _Entry | None:
-        """Return what is known about `name`, which may be a path."""
-        if "/" not in name:
-            return self._recent.get(name) or self._base.get(name)
-        if self._paths is not None and (entry := self._paths.get(name)) is not None:
-            return entry
-        names = self
-        entry = None
-        for component in name.split("/"):
-            entry = names._recent.get(component) or names._base.get(component)
-            if entry is None:
-                return None
-            names = entry.below
-        if entry is not None:
-            if self._paths is None:
-                self._paths = {}
-            self._paths[name] = entry
+        """Return what is known about `name`, which may be a path; `ONCE` where it was opened and nothing more."""
+        entry = self._found.get(name)
+        if entry is None:
+            names = self
+            for component in name.split("/"):
+                entry = names.entry(component)
+                if entry is None:
+                    return None
+                names = entry.below
+            assert entry is not None
+            self._found[name] = entry
         return entry
 
     def below(self, name: str) -> Names:

@@ -8,6 +8,7 @@ from typing import Any, Final, final
 
 from tmplcore.dtypes import float32
 from tmplcore.modes import ReuseMode
+from tmplcore.naming import OpPrefix
 
 __all__ = ["Reuse", "Settings", "VariableScope", "chained"]
 
@@ -118,7 +119,7 @@ class VariableScope:
         ('model/encoder', False)
     """
 
-    __slots__ = ("_finds", "_name", "_original_name_scope", "_prefix", "_reuse", "_settings")
+    __slots__ = ("_finds", "_original", "_prefix", "_reuse", "_settings")
 
     def __init__(
         self,
@@ -134,10 +135,9 @@ class VariableScope:
         use_resource: bool | None = None,
         constraint: Any = None,
     ) -> None:
-        self._name = name
         self._prefix = f"{name}/" if name else ""
         self._reuse = reuse
-        self._original_name_scope = name_scope
+        self._original: OpPrefix | str = name_scope
         self._settings = Settings(
             initializer=initializer,
             regularizer=regularizer,
@@ -150,27 +150,16 @@ class VariableScope:
         )
         self._finds = bool(reuse) and self._settings.plain
 
-    @classmethod
-    def _made(cls, name: str, reuse: Reuse, settings: Settings, original_name_scope: str) -> VariableScope:
-        """Make a scope of what is known to be right; the way in which entering a scope does it."""
-        scope = cls.__new__(cls)
-        scope._name = name
-        scope._prefix = name + "/" if name else ""
-        scope._reuse = reuse
-        scope._original_name_scope = original_name_scope
-        scope._settings = settings
-        scope._finds = settings.plain if reuse else False
-        return scope
-
     @property
     def name(self) -> str:
         """The full name, without a trailing slash."""
-        return self._name
+        return self._prefix[:-1]
 
     @property
     def original_name_scope(self) -> str:
         """The name scope that was opened together with it, with its trailing slash."""
-        return self._original_name_scope
+        original = self._original
+        return original.text if type(original) is OpPrefix else original
 
     @property
     def reuse(self) -> Reuse:
@@ -273,4 +262,4 @@ class VariableScope:
         return self.get_collection("local_variables")
 
     def __repr__(self) -> str:
-        return f"<VariableScope {self._name!r} reuse={self._reuse}>"
+        return f"<VariableScope {self.name!r} reuse={self._reuse}>"

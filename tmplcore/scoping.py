@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, NoReturn, final
+from typing import Any, Final, NoReturn, final
 
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.modes import ReuseMode
 from tmplcore.name_scoping import store_of
+from tmplcore.naming import ROOT, OpPrefix
 from tmplcore.numbering import NOTHING, ONCE, Names
 from tmplcore.scope import Reuse, Settings, VariableScope
 from tmplcore.store import current_frame
 
 __all__ = ["get_variable_scope", "variable_op_scope", "variable_scope"]
+
+_new: Final = object.__new__
 
 
 @final
@@ -93,7 +96,7 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         self._values = None if values is None else _listed(values)
         self._reuse = reuse
         self._auxiliary = auxiliary_name_scope
-        self._original: str | None = None  # the name scope of the first entry, which later ones pass on
+        self._original: OpPrefix | None = None  # the name scope of the first entry, which later ones pass on
         self._number: str | None = None  # the numbered name, likewise
         self._inner: Frame | None = None
         self._entered: Any = None
@@ -125,28 +128,11 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             frame = CURRENT.get()
         except LookupError:
             frame = current_frame()
-        target = self._target
         if self._values:
             return self._enter_with_values(self._values)
+        target = self._target
         if type(target) is VariableScope:
             inner = jumped(frame, target, self._reuse or target._reuse, self._given, self._auxiliary)
-        elif (
-            type(target) is str
-            and target
-            and self._auxiliary
-            and self._given is None
-            and frame.scope._settings.constraint is None
-            and frame.opened.entry(target) is ONCE
-        ):
-            # What `_descended` does, for the usual case: a name that was opened here before, and nothing else.
-            around = frame.scope
-            prefix = frame.store.names.open(target, frame.prefix, frame.around.journal)
-            if self._original is None:
-                self._original = prefix
-            scope = VariableScope._made(
-                around._prefix + target, self._reuse or around._reuse, around._settings, self._original
-            )
-            inner = Frame(frame.store, scope, prefix, NOTHING, frame, frame.around)
         else:
             inner = self._descended(frame, target)
         CURRENT.set(inner)
@@ -173,26 +159,36 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
     def _descended(self, frame: Frame, name: Any) -> Frame:
         """Return the frame inside a scope that is entered by its name below the current one."""
         around = frame.scope
+        opened = frame.opened
         wanted = name
         if name is None:
-            wanted, name = self._numbered(frame.opened)
+            wanted, name = self._numbered(opened)
         elif not isinstance(name, str):
             raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {name!r}")
-        prefix = frame.prefix
-        original = prefix
+        ops = original = frame.ops
         if self._auxiliary:
             if wanted:
-                prefix = frame.store.names.open(wanted, prefix, frame.around.journal)
+                ops = frame.store.names.open(wanted, ops, frame.around.journal)
                 if self._original is None:
-                    self._original = prefix
+                    self._original = ops
             elif self._target is None:  # an empty default name opens the empty name scope, which is the root
-                prefix = ""
-            original = self._original or ""
+                ops = ROOT
+            original = self._original or ROOT
         self._number = name
         settings = around._settings
         if self._given is not None or settings.constraint is not None:
             settings = settings.inherited(self._given)
-        return _inside(frame, name, wanted, around, self._reuse or around._reuse, settings, prefix, original)
+        prefix = f"{around._prefix}{name}/"
+        outer, below = frame, NOTHING
+        if prefix == "/":  # the scope with the empty name shares the root's names
+            prefix = ""
+            below = opened.marked(name, wanted=wanted)
+            outer = frame.with_opened(below.cleared(""))
+        elif opened.find(name) is not ONCE:
+            marked = opened.marked(name, wanted=wanted)
+            below = opened.below(name)
+            outer = frame.with_opened(marked.cleared(name))
+        return entered(outer, ops, below, prefix, self._reuse or around._reuse, settings, original)
 
     def _numbered(self, opened: Names) -> tuple[str, str]:
         """Return the default name, without and with its number."""
@@ -215,8 +211,8 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             CURRENT.set(outer)
         else:
             leave(inner, type(self._target) is VariableScope)
-        if self._auxiliary:
-            inner.store.names.leave(inner.prefix)
+        if (ops := inner.ops)._key is not None and ops is not inner.outer.ops:
+            inner.store.names.leave(ops)
         if self._entered is not None:
             entered, self._entered = self._entered, None
             entered.__exit__(kind, error, traceback)
@@ -265,25 +261,27 @@ def get_variable_scope() -> VariableScope:
     return current_frame().scope
 
 
-def _inside(
-    frame: Frame,
-    name: str,
-    wanted: str,
-    around: VariableScope,
-    reuse: Reuse,
-    settings: Settings,
-    prefix: str,
-    original: str,
+def entered(
+    outer: Frame, ops: OpPrefix, opened: Names, prefix: str, reuse: Reuse, settings: Settings, original: OpPrefix | str
 ) -> Frame:
-    """Return the frame inside a scope whose name is opened below the scope `around`."""
-    scope = VariableScope._made(around._prefix + name, reuse, settings, original)
-    opened = frame.opened
-    if opened.entry(name) is ONCE and scope._name:
-        return Frame(frame.store, scope, prefix, NOTHING, frame, frame.around)
-    marked = opened.marked(name, wanted=wanted)
-    if not scope._name:  # the scope with the empty name shares the root's names
-        return Frame(frame.store, scope, prefix, marked, frame.with_opened(marked.cleared("")), frame.around)
-    return Frame(frame.store, scope, prefix, opened.below(name), frame.with_opened(marked.cleared(name)), frame.around)
+    """Return the frame inside a scope that is entered."""
+    # Both are filled in by hand, as calling a class with arguments takes twice as long; this happens in every call of a
+    # template.
+    scope: VariableScope = _new(VariableScope)
+    scope._prefix = prefix
+    scope._reuse = reuse
+    scope._settings = settings
+    scope._original = original
+    scope._finds = settings.plain if reuse else False
+    inner: Frame = _new(Frame)
+    inner.store = outer.store
+    inner.scope = scope
+    inner.ops = ops
+    inner.opened = opened
+    inner.outer = outer
+    inner.around = outer.around
+    inner._outside = None
+    return inner
 
 
 def jumped(frame: Frame, target: VariableScope, reuse: Reuse, given: dict[str, Any] | None, auxiliary: bool) -> Frame:
@@ -296,16 +294,15 @@ def jumped(frame: Frame, target: VariableScope, reuse: Reuse, given: dict[str, A
         given: The copy's settings, where they differ.
         auxiliary: Whether to open a name scope too.
     """
-    name = target._name
-    prefix = frame.prefix
-    if auxiliary and (last := name[name.rfind("/") + 1 :]):
-        prefix = frame.store.names.open(last, prefix, frame.around.journal)
+    prefix = target._prefix
+    ops = frame.ops
+    if auxiliary and (last := prefix[prefix.rfind("/", 0, -1) + 1 : -1]):
+        ops = frame.store.names.open(last, ops, frame.around.journal)
     settings = target._settings
     if given is not None or settings.constraint is not None:
         settings = settings.inherited(given)
-    scope = VariableScope._made(name, reuse, settings, target._original_name_scope)
-    outer, below = frame.jumped(name)
-    return Frame(frame.store, scope, prefix, below, outer, frame.around)
+    outer, below = frame.jumped(prefix[:-1])
+    return entered(outer, ops, below, prefix, reuse, settings, target._original)
 
 
 def leave(inner: Frame, jump: bool) -> None:
@@ -330,7 +327,7 @@ def leave(inner: Frame, jump: bool) -> None:
     assert outer is not None
     if outer.around is not now.around:
         outer = outer.with_around(now.around)
-    if not now.scope._name and not jump:
+    if not now.scope._prefix and not jump:
         outer = outer.with_opened(now.opened.cleared(""))
     CURRENT.set(outer)
 

@@ -53,12 +53,9 @@ class Template:
             ) as scope:
                 pass
             # TensorFlow loses the parent's dtype here, and takes the numbered name for the name scope.
-            self._scope = VariableScope._made(
-                scope.name,
-                scope.reuse,
-                scope._settings.replaced(dtype=VariableScope(reuse=False).dtype),
-                scope.name.removeprefix(current_frame().scope._prefix),
-            )
+            scope.set_dtype(VariableScope(reuse=False).dtype)
+            scope._original = scope.name.removeprefix(current_frame().scope._prefix)
+            self._scope = scope
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function in the template's scope, and return what it returns.
@@ -134,7 +131,7 @@ class Template:
                 CURRENT.set(outer)
             else:
                 leave(inner, jump=True)
-            store.names.leave(inner.prefix)
+            store.names.leave(inner.ops)
         if store.find_or_create:
             return result
         after = trainables.frozen

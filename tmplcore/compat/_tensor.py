@@ -40,7 +40,7 @@ __all__ = [
 def take_name(name: str) -> str:
     """Take an op name in the current name scope and return it, made unique."""
     frame = current_frame()
-    return frame.store.names.open(name, frame.prefix, frame.around.journal)[:-1]
+    return frame.store.names.open(name, frame.ops, frame.around.journal).text[:-1]
 
 
 def _array(value: Any, dtype: Any = None) -> tuple[np.ndarray, DType]:
