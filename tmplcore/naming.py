@@ -64,18 +64,24 @@ class OpPrefix:
         text: The full name with its trailing slash; empty for the root.
 
     Example:
-        >>> OpPrefix("model/Dense/").text
+        >>> OpPrefix.spelled("model/Dense/").text
         'model/Dense/'
     """
 
     __slots__ = ("_above", "_key", "_name", "_number", "_text")
 
-    def __init__(self, text: str) -> None:
-        self._text: str | None = text
-        self._key: str | None = text.lower()
-        self._above: str
-        self._name: str
-        self._number: int
+    _text: str | None
+    _key: str | None
+    _above: str | None
+    _name: str
+    _number: int
+
+    @classmethod
+    def spelled(cls, text: str) -> OpPrefix:
+        self = cls()
+        self._text = text
+        self._key = text.lower()
+        return self
 
     @property
     def text(self) -> str:
@@ -87,11 +93,8 @@ class OpPrefix:
         return text
 
 
-ROOT: Final = OpPrefix("")
+ROOT: Final = OpPrefix.spelled("")
 """Outside all name scopes."""
-
-_new: Final = object.__new__
-
 
 class OpNames:
     """The op names of one graph.
@@ -114,8 +117,8 @@ class OpNames:
         self._directories: dict[str, Mapping[str, int]] = {"": {}}
         self._closed: OrderedDict[str, None] = OrderedDict()
         self._pinned: set[str] = {""}
-        # Directories with names that look like a numbered one, and might be the next number of another.
-        self._numbered: set[str | None] = set()
+        # Base names of which some number was asked for by name, in whatever directory: it may be taken.
+        self._numbered: set[str] = set()
         self._lock = threading.RLock()
 
     def open(self, name: str, around: OpPrefix, journal: Journal | None) -> OpPrefix:
@@ -138,11 +141,11 @@ class OpNames:
                 key = name.lower()
                 names: Any = self._directories[around._key]  # type: ignore[index]
                 number = names[key]
-                if around._key not in self._numbered or f"{key}_{number}" not in names:
+                if not self._numbered or key not in self._numbered or f"{key}_{number}" not in names:
                     names[key] = number + 1
-                    prefix: OpPrefix = _new(OpPrefix)
+                    prefix = OpPrefix()
                     prefix._text = prefix._key = None
-                    prefix._above = around._text  # type: ignore[assignment]
+                    prefix._above = around._text
                     prefix._name = name
                     prefix._number = number
                     return prefix
@@ -152,8 +155,8 @@ class OpNames:
         if name[-1] == "/":
             with self._lock:
                 self._closed.pop(name.lower(), None)
-            return OpPrefix(name)
-        return OpPrefix(self.claim(name, around.text, journal) + "/")
+            return OpPrefix.spelled(name)
+        return OpPrefix.spelled(self.claim(name, around.text, journal) + "/")
 
     def claim(self, name: str, prefix: str = "", journal: Journal | None = None) -> str:
         """Take a valid name, or the first free one of `name_1`, `name_2`, …, and return it in full.
@@ -173,10 +176,11 @@ class OpNames:
             if type(names) is not dict:
                 names = self._directories[place] = dict(names or {})
             before = names.get(key)
-            if before is None and not _is_numbered(names, key):
+            numbered = None if before is not None else _split(key)
+            if before is None and (numbered is None or not _was_given(names, *numbered)):
                 names[key] = after = 1
-                if key[-1:].isdecimal():
-                    self._numbered.add(place)
+                if numbered is not None:
+                    self._numbered.add(numbered[0])
             else:
                 after = before or 1
                 while f"{key}_{after}" in names:
@@ -194,7 +198,7 @@ class OpNames:
         place, slash, key = name.lower().rpartition("/")
         with self._lock:
             names = self._directories.get(place + slash, {})
-            if key not in names and not _is_numbered(names, key):
+            if key not in names and ((numbered := _split(key)) is None or not _was_given(names, *numbered)):
                 return name
             number = names.get(key, 1)
             while f"{key}_{number}" in names:
@@ -244,7 +248,6 @@ class OpNames:
                     oldest, _ = self._closed.popitem(last=False)
                     if oldest not in self._pinned:
                         self._directories.pop(oldest, None)
-                        self._numbered.discard(oldest)
 
     def _give_back(self, place: str, key: str, before: int | None, after: int) -> None:
         with self._lock:
@@ -264,9 +267,14 @@ class OpNames:
                 self._directories[place] = names
 
 
-def _is_numbered(names: Mapping[str, int], key: str) -> bool:
-    """Tell whether a name was given out because the name without its number was taken."""
+def _split(key: str) -> tuple[str, int] | None:
+    """Return the base name and the number of a name that ends as numbered ones do."""
     base, underscore, suffix = key.rpartition("_")
     if not underscore or not suffix.isdecimal() or suffix[0] == "0":
-        return False
-    return names.get(base, 1) > int(suffix)
+        return None
+    return base, int(suffix)
+
+
+def _was_given(names: Mapping[str, int], base: str, number: int) -> bool:
+    """Tell whether a number was given out because the name without it was taken."""
+    return names.get(base, 1) > number

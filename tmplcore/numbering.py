@@ -9,7 +9,10 @@ from __future__ import annotations
 from math import isqrt
 from typing import Final, final
 
-__all__ = ["NOTHING", "ONCE", "Names"]
+__all__ = ["NOTHING", "ONCE", "Landing", "Names"]
+
+Landing = tuple["Names", str]
+"""What is found on jumping into a scope: the names opened below it, and the last component of its own."""
 
 
 @final
@@ -41,12 +44,13 @@ class Names:
         'dense_1'
     """
 
-    __slots__ = ("_base", "_found", "_recent")
+    __slots__ = ("_base", "_recent", "found", "landings")
 
     def __init__(self, base: dict[str, _Entry], recent: dict[str, _Entry]) -> None:
         self._base = base
         self._recent = recent
-        self._found: dict[str, _Entry] = {}  # what `find` found, which never changes
+        self.found: dict[str, _Entry] = {}  # what `find` found, which never changes
+        self.landings: dict[str, Landing] = {}
 
     def entry(self, name: str) -> _Entry | None:
         """Return what is known about one component."""
@@ -54,7 +58,7 @@ class Names:
 
     def find(self, name: str) -> _Entry | None:
         """Return what is known about `name`, which may be a path; `ONCE` where it was opened and nothing more."""
-        entry = self._found.get(name)
+        entry = self.found.get(name)
         if entry is None:
             names = self
             for component in name.split("/"):
@@ -63,7 +67,7 @@ class Names:
                     return None
                 names = entry.below
             assert entry is not None
-            self._found[name] = entry
+            self.found[name] = entry
         return entry
 
     def below(self, name: str) -> Names:

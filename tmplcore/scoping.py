@@ -17,6 +17,8 @@ from tmplcore.store import current_frame
 __all__ = ["get_variable_scope", "variable_op_scope", "variable_scope"]
 
 _new: Final = object.__new__
+_get: Final = CURRENT.get
+_set: Final = CURRENT.set
 
 
 @final
@@ -80,11 +82,14 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         constraint: Any = None,
         auxiliary_name_scope: bool = True,
     ) -> None:
-        if default_name is None and name_or_scope is None:
-            raise InvalidTypeError(
-                "If default_name is None then name_or_scope is required", hint='with variable_scope("name"):'
-            )
-        if not (reuse is None or reuse is True or reuse is False or isinstance(reuse, ReuseMode)):
+        if name_or_scope is None:
+            if default_name is None:
+                raise InvalidTypeError(
+                    "If default_name is None then name_or_scope is required", hint='with variable_scope("name"):'
+                )
+            self._default_name = default_name
+            self._number: str | None = None  # the numbered name of the first entry, which later ones keep
+        if reuse is not None and reuse is not True and reuse is not False and not isinstance(reuse, ReuseMode):
             raise InvalidArgumentError(
                 f"The reuse parameter must be True or False or None or AUTO_REUSE, not {reuse!r}",
                 hint="reuse=tmplcore.AUTO_REUSE finds or creates",
@@ -92,14 +97,12 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         if auxiliary_name_scope is not True and auxiliary_name_scope is not False:
             raise InvalidTypeError(f"The auxiliary_name_scope must be True or False, not {auxiliary_name_scope!r}")
         self._target = name_or_scope
-        self._default_name = default_name
         self._values = None if values is None else _listed(values)
         self._reuse = reuse
         self._auxiliary = auxiliary_name_scope
         self._original: OpPrefix | None = None  # the name scope of the first entry, which later ones pass on
-        self._number: str | None = None  # the numbered name, likewise
-        self._inner: Frame | None = None
-        self._entered: Any = None
+        self._inner: Frame
+        self._entered: Any
         self._given: dict[str, Any] | None = None
         if not (
             initializer is None
@@ -125,7 +128,7 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
 
     def __enter__(self) -> VariableScope:
         try:
-            frame = CURRENT.get()
+            frame = _get()
         except LookupError:
             frame = current_frame()
         if self._values:
@@ -134,15 +137,39 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         if type(target) is VariableScope:
             inner = jumped(frame, target, self._reuse or target._reuse, self._given, self._auxiliary)
         else:
-            inner = self._descended(frame, target)
-        CURRENT.set(inner)
+            around = frame.scope
+            name = wanted = target
+            if type(name) is not str:
+                wanted, name = self._named(frame.opened)
+            ops = original = frame.ops
+            if self._auxiliary:
+                if wanted:
+                    ops = frame.store.names.open(wanted, ops, frame.around.journal)
+                    original = self._original
+                    if original is None:
+                        original = self._original = ops
+                else:
+                    original = ROOT
+                    if target is None:  # an empty default name opens the empty name scope, which is the root
+                        ops = ROOT
+            settings = around._settings
+            if self._given is not None or settings.constraint is not None:
+                settings = settings.inherited(self._given)
+            prefix = f"{around._prefix}{name}/"
+            outer, below = frame, NOTHING
+            if not name or frame.opened.found.get(name) is not ONCE:
+                outer, below = _marked(frame, name, wanted)
+                if prefix == "/":
+                    prefix = ""
+            inner = entered(outer, ops, below, prefix, self._reuse or around._reuse, settings, original)
+        _set(inner)
         self._inner = inner
         return inner.scope
 
     def _enter_with_values(self, values: list[Any]) -> VariableScope:
         """Enter in the store that `values` are from."""
         store = store_of(values)
-        self._values = None
+        self._values = self._entered = None
         try:
             if store is None or store is current_frame().store:
                 return self.__enter__()
@@ -156,42 +183,13 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         finally:
             self._values = values
 
-    def _descended(self, frame: Frame, name: Any) -> Frame:
-        """Return the frame inside a scope that is entered by its name below the current one."""
-        around = frame.scope
-        opened = frame.opened
-        wanted = name
-        if name is None:
-            wanted, name = self._numbered(opened)
-        elif not isinstance(name, str):
-            raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {name!r}")
-        ops = original = frame.ops
-        if self._auxiliary:
-            if wanted:
-                ops = frame.store.names.open(wanted, ops, frame.around.journal)
-                if self._original is None:
-                    self._original = ops
-            elif self._target is None:  # an empty default name opens the empty name scope, which is the root
-                ops = ROOT
-            original = self._original or ROOT
-        self._number = name
-        settings = around._settings
-        if self._given is not None or settings.constraint is not None:
-            settings = settings.inherited(self._given)
-        prefix = f"{around._prefix}{name}/"
-        outer, below = frame, NOTHING
-        if prefix == "/":  # the scope with the empty name shares the root's names
-            prefix = ""
-            below = opened.marked(name, wanted=wanted)
-            outer = frame.with_opened(below.cleared(""))
-        elif opened.find(name) is not ONCE:
-            marked = opened.marked(name, wanted=wanted)
-            below = opened.below(name)
-            outer = frame.with_opened(marked.cleared(name))
-        return entered(outer, ops, below, prefix, self._reuse or around._reuse, settings, original)
-
-    def _numbered(self, opened: Names) -> tuple[str, str]:
-        """Return the default name, without and with its number."""
+    def _named(self, opened: Names) -> tuple[str, str]:
+        """Return the name, or the default name without and with its number."""
+        name = self._target
+        if name is not None:
+            if not isinstance(name, str):
+                raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {name!r}")
+            return name, name
         if self._reuse:
             raise InvalidArgumentError(
                 "reuse=True cannot be used without a name_or_scope",
@@ -200,22 +198,22 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         wanted = self._default_name
         if not isinstance(wanted, str):
             raise InvalidTypeError(f"VariableScope: default_name must be a string, not {wanted!r}")
-        return wanted, opened.numbered(wanted) if self._number is None else self._number
+        if self._number is None:
+            self._number = opened.numbered(wanted)
+        return wanted, self._number
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         inner = self._inner
-        assert inner is not None, "left without having been entered"
-        if CURRENT.get() is inner and (outer := inner.outer) is not None:  # the usual case
-            CURRENT.set(outer)
+        if _get() is inner and (outer := inner.outer) is not None:  # the usual case
+            _set(outer)
         else:
             leave(inner, type(self._target) is VariableScope)
-        if (ops := inner.ops)._key is not None and ops is not inner.outer.ops:
-            inner.store.names.leave(ops)
-        if self._entered is not None:
-            entered, self._entered = self._entered, None
-            entered.__exit__(kind, error, traceback)
+        if inner.ops._key is not None:
+            inner.left()
+        if self._values and self._entered is not None:
+            self._entered.__exit__(kind, error, traceback)
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Refuse to be a decorator."""
@@ -261,6 +259,20 @@ def get_variable_scope() -> VariableScope:
     return current_frame().scope
 
 
+def _marked(frame: Frame, name: str, wanted: str) -> tuple[Frame, Names]:
+    """Note that a scope is opened by its name below the current one.
+
+    Returns:
+        The frame after that, and what was opened below the scope so far.
+    """
+    opened = frame.opened
+    if opened.find(name) is ONCE and (name or frame.scope._prefix):
+        return frame, NOTHING
+    marked = opened.marked(name, wanted=wanted)
+    below = opened.below(name) if name or frame.scope._prefix else marked  # the empty name shares the root's names
+    return frame.with_opened(marked.cleared(name)), below
+
+
 def entered(
     outer: Frame, ops: OpPrefix, opened: Names, prefix: str, reuse: Reuse, settings: Settings, original: OpPrefix | str
 ) -> Frame:
@@ -273,7 +285,7 @@ def entered(
     scope._settings = settings
     scope._original = original
     scope._finds = settings.plain if reuse else False
-    inner: Frame = _new(Frame)
+    inner = Frame()
     inner.store = outer.store
     inner.scope = scope
     inner.ops = ops
@@ -295,13 +307,13 @@ def jumped(frame: Frame, target: VariableScope, reuse: Reuse, given: dict[str, A
         auxiliary: Whether to open a name scope too.
     """
     prefix = target._prefix
+    outer, (below, last) = frame.jumped(prefix)
     ops = frame.ops
-    if auxiliary and (last := prefix[prefix.rfind("/", 0, -1) + 1 : -1]):
+    if auxiliary and last:
         ops = frame.store.names.open(last, ops, frame.around.journal)
     settings = target._settings
     if given is not None or settings.constraint is not None:
         settings = settings.inherited(given)
-    outer, below = frame.jumped(prefix[:-1])
     return entered(outer, ops, below, prefix, reuse, settings, target._original)
 
 
@@ -315,7 +327,7 @@ def leave(inner: Frame, jump: bool) -> None:
     Raises:
         NestingError: Another scope is the current one.
     """
-    now = CURRENT.get()
+    now = _get()
     outer = now.outer
     if now.scope is not inner.scope:
         raise NestingError(
@@ -329,7 +341,7 @@ def leave(inner: Frame, jump: bool) -> None:
         outer = outer.with_around(now.around)
     if not now.scope._prefix and not jump:
         outer = outer.with_opened(now.opened.cleared(""))
-    CURRENT.set(outer)
+    _set(outer)
 
 
 def _listed(values: Any) -> list[Any]:

@@ -238,11 +238,11 @@ def _moved(frame: Frame, store: VariableStore, *, base: bool = False) -> Frame:
     parked[ref(frame.store)] = (frame.scope, frame.ops, frame.opened, frame.outer, around.creators)
     there = parked.pop(ref(store)) if ref(store) in parked else _root(store)
     scope, ops, opened, outer, creators = there
-    return Frame(store, scope, ops, opened, outer, Around(creators, around.journal, parked, base))
+    return Frame.made(store, scope, ops, opened, outer, Around(creators, around.journal, parked, base))
 
 
 def _base_frame(store: VariableStore) -> Frame:
-    return Frame(store, *_root(store)[:4], Around(base=True))
+    return Frame.made(store, *_root(store)[:4], Around(base=True))
 
 
 @final

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, final
+from typing import Any, Final, final
 
 from tmplcore.collections import GraphKeys
 from tmplcore.errors import InvalidArgumentError, TrainableCreatedError
@@ -18,6 +18,9 @@ from tmplcore.scoping import jumped, leave, variable_scope
 from tmplcore.store import current_frame
 
 __all__ = ["Template", "make_template"]
+
+_get: Final = CURRENT.get
+_set: Final = CURRENT.set
 
 
 @final
@@ -86,7 +89,7 @@ class Template:
     def _call_first(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         before = current_frame()
         journal = Journal()
-        CURRENT.set(before.with_journal(journal))
+        _set(before.with_journal(journal))
         self._calling = threading.get_ident()
         try:
             if self._scope is None:
@@ -97,14 +100,14 @@ class Template:
                 with variable_scope(self._scope):
                     result = self._func(*args, **kwargs)
         except BaseException:
-            CURRENT.set(before)
+            _set(before)
             journal.append(self._forget)
             journal.rollback()
             raise
         finally:
             self._calling = None
         self._called = True
-        CURRENT.set(current_frame().with_journal(before.around.journal))
+        _set(current_frame().with_journal(before.around.journal))
         if before.around.journal is not None:
             journal.append(self._forget)
             before.around.journal.extend(journal)
@@ -118,20 +121,24 @@ class Template:
     def _call_again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         scope = self._scope
         assert scope is not None
-        frame = current_frame()
+        try:
+            frame = _get()
+        except LookupError:
+            frame = current_frame()
         store = frame.store
         trainables = store.collections.trainables()
         before = trainables.frozen
         inner = jumped(frame, scope, AUTO_REUSE if store.find_or_create else True, None, auxiliary=True)
-        CURRENT.set(inner)
+        _set(inner)
         try:
             result = self._func(*args, **kwargs)
         finally:
-            if CURRENT.get() is inner and (outer := inner.outer) is not None:  # the usual case
-                CURRENT.set(outer)
+            if _get() is inner and (outer := inner.outer) is not None:  # the usual case
+                _set(outer)
             else:
                 leave(inner, jump=True)
-            store.names.leave(inner.ops)
+            if inner.ops._key is not None:
+                inner.left()
         if store.find_or_create:
             return result
         after = trainables.frozen
