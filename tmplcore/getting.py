@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from types import MethodType
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
@@ -22,13 +22,15 @@ from tmplcore.journal import Journal
 from tmplcore.losses import RegularizationLoss
 from tmplcore.messages import described, nearest
 from tmplcore.modes import VariableAggregation, VariableSynchronization
-from tmplcore.naming import check_name
+from tmplcore.naming import ROOT, check_name
 from tmplcore.scope import Reuse
 from tmplcore.shapes import as_shape
 from tmplcore.store import VariableStore, current_frame
 
 __all__ = ["get_local_variable", "get_variable"]
 
+_get: Final = CURRENT.get
+_set: Final = CURRENT.set
 _AUTO: Final = VariableSynchronization.AUTO
 _NONE: Final = VariableAggregation.NONE
 _KNOWN_DTYPES: Final[dict[Any, DType]] = {float32: float32}
@@ -91,7 +93,7 @@ def get_variable(
     """
     # The shortest way to a variable that is there: it does nothing but look, and leaves all doubts to the long way.
     try:
-        frame = CURRENT.get()
+        frame = _get()
         scope = frame.scope
         if (
             scope._finds
@@ -198,7 +200,10 @@ def _get_variable(
     aggregation: Any,
 ) -> Any:
     """Fill in the scope's defaults and go through the getters."""
-    frame = current_frame()
+    try:
+        frame = _get()
+    except LookupError:
+        frame = current_frame()
     scope = frame.scope
     settings = scope._settings
     if not isinstance(name, str):
@@ -223,12 +228,13 @@ def _get_variable(
         dtype = settings.dtype
     if synchronization is not _AUTO or aggregation is not _NONE:
         synchronization, aggregation = checked_modes(name, synchronization, aggregation)
-    trainable = is_trainable(trainable, synchronization)
+    if trainable is None:
+        trainable = synchronization is _AUTO or is_trainable(None, synchronization)
     # Getters run, and variables are named, outside all name scopes.
     outside = frame
-    if frame.prefix:
+    if frame.ops is not ROOT:
         outside = frame.outside()
-        CURRENT.set(outside)
+        _set(outside)
     try:
         if custom_getter is None:
             return find_or_create(
@@ -256,7 +262,7 @@ def _get_variable(
                 "def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
             )
         return custom_getter(
-            partial(find_or_create, frame.store),
+            MethodType(find_or_create, frame.store),
             name=scope._prefix + name,
             shape=shape,
             dtype=dtype,
@@ -275,8 +281,8 @@ def _get_variable(
         )
     finally:
         if outside is not frame:
-            now = CURRENT.get()
-            CURRENT.set(frame if now is outside else now.with_prefix(frame.prefix))
+            now = _get()
+            _set(frame if now is outside else now.with_ops(frame.ops))
 
 
 def find_or_create(
@@ -308,7 +314,8 @@ def find_or_create(
             _KNOWN_DTYPES[dtype] = wanted
     found = store.by_key.get(name)
     if found is not None and partitioner is None and reuse is not False:
-        refuse_shape(initializer, shape)
+        if initializer is not None:
+            refuse_shape(initializer, shape)
         return _checked(found, name, shape, wanted)
     arguments = {
         "trainable": trainable,
@@ -431,8 +438,11 @@ def _checked(found: Any, name: str, shape: Any, dtype: DType) -> Any:
     Raises:
         VariableMismatchError: Its shape or dtype is another one.
     """
-    if dtype is found.dtype and type(shape) in {list, tuple} and tuple(shape) == getattr(found, "_dims", None):
-        return found
+    try:
+        if dtype is found.dtype and (shape is None or tuple(shape) == found._dims):
+            return found
+    except (AttributeError, TypeError, ValueError):  # what a creator made, or a shape that is no sequence
+        pass
     if shape is not None and not as_shape(shape).is_compatible_with(found.shape):
         raise VariableMismatchError(
             f"Trying to share variable {name}, but specified shape {as_shape(shape)} and found shape {found.shape}. "
