@@ -31,6 +31,7 @@ __all__ = ["get_local_variable", "get_variable"]
 
 _get: Final = CURRENT.get
 _set: Final = CURRENT.set
+_reset: Final = CURRENT.reset
 _AUTO: Final = VariableSynchronization.AUTO
 _NONE: Final = VariableAggregation.NONE
 _KNOWN_DTYPES: Final[dict[Any, DType]] = {float32: float32}
@@ -111,23 +112,92 @@ def get_variable(
                 return variable
     except (LookupError, TypeError, ValueError, AttributeError):
         pass
-    return _get_variable(
-        name,
-        shape,
-        dtype,
-        initializer,
-        regularizer,
-        trainable,
-        collections,
-        caching_device,
-        partitioner,
-        validate_shape,
-        use_resource,
-        custom_getter,
-        constraint,
-        synchronization,
-        aggregation,
-    )
+    try:
+        frame = _get()
+    except LookupError:
+        frame = current_frame()
+    scope = frame.scope
+    settings = scope._settings
+    if not isinstance(name, str):
+        raise InvalidTypeError(f"a variable's name must be a string, not {type(name).__name__}: {name!r}")
+    if regularizer is None:
+        regularizer = settings.regularizer
+    if initializer is None:
+        initializer = settings.initializer
+    else:
+        refuse_dtype(initializer, dtype)
+    if caching_device is None:
+        caching_device = settings.caching_device
+    if partitioner is None:
+        partitioner = settings.partitioner
+    if custom_getter is None:
+        custom_getter = settings.custom_getter
+    if use_resource is None:
+        use_resource = settings.use_resource
+    if constraint is None:
+        constraint = settings.constraint
+    if dtype is None:
+        dtype = settings.dtype
+    if synchronization is not _AUTO or aggregation is not _NONE:
+        synchronization, aggregation = checked_modes(name, synchronization, aggregation)
+    if trainable is None:
+        trainable = synchronization is _AUTO or is_trainable(None, synchronization)
+    # Getters run, and variables are named, outside all name scopes.
+    outside = frame
+    if frame.ops is not ROOT:
+        outside = frame._outside or frame.outside()
+        token = _set(outside)
+    try:
+        if custom_getter is None:
+            return find_or_create(
+                frame.store,
+                scope._prefix + name,
+                shape,
+                dtype,
+                initializer,
+                regularizer,
+                scope._reuse,
+                trainable,
+                collections,
+                caching_device,
+                partitioner,
+                validate_shape,
+                use_resource,
+                constraint,
+                synchronization,
+                aggregation,
+            )
+        if not callable(custom_getter):
+            raise InvalidArgumentError(
+                f"Passed a custom_getter which is not callable: {custom_getter}",
+                hint="a getter is a function: "
+                "def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
+            )
+        return custom_getter(
+            MethodType(find_or_create, frame.store),
+            name=scope._prefix + name,
+            shape=shape,
+            dtype=dtype,
+            initializer=initializer,
+            regularizer=regularizer,
+            reuse=scope._reuse,
+            trainable=trainable,
+            collections=collections,
+            caching_device=caching_device,
+            partitioner=partitioner,
+            validate_shape=validate_shape,
+            use_resource=use_resource,
+            constraint=constraint,
+            synchronization=synchronization,
+            aggregation=aggregation,
+        )
+    finally:
+        if outside is not frame:
+            now = _get()
+            if now is outside:
+                _reset(token)
+            else:
+                _set(now.with_ops(frame.ops))
 
 
 def get_local_variable(
@@ -182,109 +252,6 @@ def get_local_variable(
     )
 
 
-def _get_variable(
-    name: Any,
-    shape: Any,
-    dtype: Any,
-    initializer: Any,
-    regularizer: Any,
-    trainable: Any,
-    collections: Any,
-    caching_device: Any,
-    partitioner: Any,
-    validate_shape: Any,
-    use_resource: Any,
-    custom_getter: Any,
-    constraint: Any,
-    synchronization: Any,
-    aggregation: Any,
-) -> Any:
-    """Fill in the scope's defaults and go through the getters."""
-    try:
-        frame = _get()
-    except LookupError:
-        frame = current_frame()
-    scope = frame.scope
-    settings = scope._settings
-    if not isinstance(name, str):
-        raise InvalidTypeError(f"a variable's name must be a string, not {type(name).__name__}: {name!r}")
-    if regularizer is None:
-        regularizer = settings.regularizer
-    if initializer is None:
-        initializer = settings.initializer
-    else:
-        refuse_dtype(initializer, dtype)
-    if caching_device is None:
-        caching_device = settings.caching_device
-    if partitioner is None:
-        partitioner = settings.partitioner
-    if custom_getter is None:
-        custom_getter = settings.custom_getter
-    if use_resource is None:
-        use_resource = settings.use_resource
-    if constraint is None:
-        constraint = settings.constraint
-    if dtype is None:
-        dtype = settings.dtype
-    if synchronization is not _AUTO or aggregation is not _NONE:
-        synchronization, aggregation = checked_modes(name, synchronization, aggregation)
-    if trainable is None:
-        trainable = synchronization is _AUTO or is_trainable(None, synchronization)
-    # Getters run, and variables are named, outside all name scopes.
-    outside = frame
-    if frame.ops is not ROOT:
-        outside = frame.outside()
-        _set(outside)
-    try:
-        if custom_getter is None:
-            return find_or_create(
-                frame.store,
-                scope._prefix + name,
-                shape,
-                dtype,
-                initializer,
-                regularizer,
-                scope._reuse,
-                trainable,
-                collections,
-                caching_device,
-                partitioner,
-                validate_shape,
-                use_resource,
-                constraint,
-                synchronization,
-                aggregation,
-            )
-        if not callable(custom_getter):
-            raise InvalidArgumentError(
-                f"Passed a custom_getter which is not callable: {custom_getter}",
-                hint="a getter is a function: "
-                "def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
-            )
-        return custom_getter(
-            MethodType(find_or_create, frame.store),
-            name=scope._prefix + name,
-            shape=shape,
-            dtype=dtype,
-            initializer=initializer,
-            regularizer=regularizer,
-            reuse=scope._reuse,
-            trainable=trainable,
-            collections=collections,
-            caching_device=caching_device,
-            partitioner=partitioner,
-            validate_shape=validate_shape,
-            use_resource=use_resource,
-            constraint=constraint,
-            synchronization=synchronization,
-            aggregation=aggregation,
-        )
-    finally:
-        if outside is not frame:
-            now = _get()
-            _set(frame if now is outside else now.with_ops(frame.ops))
-
-
 def find_or_create(
     store: VariableStore,
     name: str,
@@ -307,12 +274,18 @@ def find_or_create(
 
     Custom getters get it with the store bound, so its parameters from `name` on are TensorFlow's.
     """
+    found = store.by_key.get(name)
+    if found is not None and partitioner is None and reuse is not False and initializer is None:
+      try:
+        if dtype is found.dtype and (shape is None or tuple(shape) == found._dims):
+            return found
+      except (AttributeError, TypeError, ValueError):  # what a creator made, or a shape that is no sequence
+        pass
     wanted: DType = dtype
     if type(dtype) is not DType or dtype.base_dtype is not dtype:
         wanted = as_dtype(dtype).base_dtype
         if isinstance(dtype, str | type):
             _KNOWN_DTYPES[dtype] = wanted
-    found = store.by_key.get(name)
     if found is not None and partitioner is None and reuse is not False:
         if initializer is not None:
             refuse_shape(initializer, shape)
