@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -128,6 +128,10 @@ class Backend(ABC):
     @abstractmethod
     def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
         """Return the value as a NumPy array, without a copy where the backend can."""
+
+    def arrays(self, specs: Sequence[VariableSpec], cells: Sequence[Cell]) -> list[np.ndarray]:
+        """Return the values of many variables, each as `numpy` does; a save asks for all at once."""
+        return list(map(self.numpy, specs, cells))
 
     @abstractmethod
     def delete(self, spec: VariableSpec, cell: Cell) -> None:

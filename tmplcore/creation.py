@@ -10,11 +10,11 @@ from typing import Any, Final, TypeVar, final
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
 from tmplcore.dtypes import as_dtype
-from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, NestingError
+from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.initial import Constant, InitialCall, Start, as_constant
 from tmplcore.modes import VariableAggregation, VariableSynchronization
-from tmplcore.naming import check_name
+from tmplcore.naming import check_name, check_op_name
 from tmplcore.origin import caller
 from tmplcore.shapes import TensorShape, as_shape
 from tmplcore.store import current_frame
@@ -27,6 +27,11 @@ _AUTO: Final = VariableSynchronization.AUTO
 _ON_READ: Final = VariableSynchronization.ON_READ
 _NONE: Final = VariableAggregation.NONE
 _GLOBAL: Final = (GraphKeys.GLOBAL_VARIABLES,)
+
+# What TensorFlow's creators also get, and nothing here depends on.
+_UNUSED: Final = dict.fromkeys(
+    ("variable_def", "import_scope", "experimental_enable_variable_lifting", "expected_shape")
+)
 
 _Mode = TypeVar("_Mode", VariableSynchronization, VariableAggregation)
 
@@ -71,8 +76,13 @@ def create(**arguments: Any) -> Any:
     """Make a variable through the creators in force, innermost first."""
     creator: Callable[..., Any] = _create
     for wrapped in current_frame().around.creators:
+        if not callable(wrapped):
+            raise InvalidTypeError(
+                f"the variable creator {wrapped!r} is not callable",
+                hint="variable_creator_scope(creator), where creator(next_creator, **kwargs) returns a variable",
+            )
         creator = partial(wrapped, creator)
-    return creator(**arguments)
+    return creator(**arguments) if creator is _create else creator(**_UNUSED | arguments)
 
 
 def _create(
@@ -176,7 +186,7 @@ def _check_fit(name: str, shape: tuple[int, ...], wanted: TensorShape, validate:
 def _claimed(frame: Frame, name: str) -> str:
     """Take the op name of a new variable."""
     store = frame.store
-    check_name(name, frame.prefix)
+    check_op_name(name, frame.prefix)
     if name[-1] == "/":  # TensorFlow reads it as the absolute name of a scope, and the variable is that scope's op
         op_name = name[:-1]
         if not op_name:
@@ -256,8 +266,6 @@ def new_variable(
     """
     if variable_def is not None:
         raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
-    if use_resource is None:
-        use_resource = current_frame().scope.use_resource
     variable = create(
         initial_value=initial_value,
         trainable=trainable,

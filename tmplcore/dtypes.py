@@ -16,7 +16,7 @@ from typing import Any, Final, final
 import ml_dtypes
 import numpy as np
 
-from tmplcore.errors import InvalidTypeError
+from tmplcore.errors import InvalidArgumentError, InvalidTypeError
 
 __all__ = [
     "DType",
@@ -70,7 +70,7 @@ _TABLE: Final[dict[int, tuple[str, Any, str]]] = {
     4: ("uint8", np.uint8, "uint"),
     5: ("int16", np.int16, "int"),
     6: ("int8", np.int8, "int"),
-    7: ("string", np.object_, "string"),
+    7: ("string", object, "string"),
     8: ("complex64", np.complex64, "complex"),
     9: ("int64", np.int64, "int"),
     10: ("bool", np.bool_, "bool"),
@@ -227,6 +227,25 @@ class DType:
             InvalidTypeError: The type has no order, or is quantized.
         """
         return self._limit("maximum", "max")
+
+    @property
+    def limits(self) -> tuple[Any, Any]:
+        """The range of intensities in pictures of this type: from zero to one, or to an integer's greatest value.
+
+        Raises:
+            InvalidArgumentError: Pictures are not made of it.
+
+        Example:
+            >>> float32.limits, uint8.limits
+            ((0, 1), (0, 255))
+        """
+        if self.is_bool:
+            return False, True
+        if self.is_integer:
+            return 0, self.max
+        if self.base_dtype in (float32, float64):
+            return 0, 1
+        raise InvalidArgumentError(f"{self!s} does not have defined limits.")
 
     def _limit(self, word: str, attribute: str) -> Any:
         if self.is_floating:

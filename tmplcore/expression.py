@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from tmplcore.errors import InvalidTypeError
+
 __all__ = ["ArrayExpression", "unwrap"]
 
 # What Python itself calls when a native array that is not NumPy's meets a NumPy array.
@@ -39,24 +41,46 @@ _OPERATORS: Final[dict[Any, Callable[..., Any]]] = {
 # The classes of expressions: to look a type up is several times faster than `isinstance` with an abstract class.
 _EXPRESSIONS: Final[set[type]] = set()
 
+# How a value of a type loses its expressions; a type that is not here has none. Subclasses of list and tuple (torch's
+# sizes, named tuples) are left alone.
+_UNWRAP: Final[dict[type, Callable[[Any], Any]]] = {
+    list: lambda value: [unwrap(item) for item in value],
+    tuple: lambda value: tuple([unwrap(item) for item in value]),
+    dict: lambda value: {key: unwrap(item) for key, item in value.items()},
+}
+
+_ABSENT: Final[Any] = object()
+_ndarray: Final = np.ndarray
+
 
 def unwrap(value: Any) -> Any:
     """Replace expressions by their values, also inside lists, tuples and dicts."""
-    kind = type(value)
-    if kind in _EXPRESSIONS:
-        return value.value
-    if kind is list:
-        return [unwrap(item) for item in value]
-    if kind is tuple:
-        return tuple(unwrap(item) for item in value)
-    if kind is dict:
-        return {key: unwrap(item) for key, item in value.items()}
-    return value
+    how = _UNWRAP.get(type(value))
+    return value if how is None else how(value)
+
+
+def _with_values(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
+    """Call a function with the values of expressions instead of them."""
+    if kwargs:
+        return function(*unwrap(args), **unwrap(kwargs))
+    if len(args) == 2:  # written out, being what most operations have
+        a, b = args
+        if (how := _UNWRAP.get(type(a))) is not None:
+            a = how(a)
+        if (how := _UNWRAP.get(type(b))) is not None:
+            b = how(b)
+        return function(a, b)
+    return function(unwrap(args[0])) if len(args) == 1 else function(*unwrap(args))
 
 
 def _as_numpy(value: Any) -> Any:
     """Replace expressions by NumPy arrays."""
     return value.numpy() if type(value) in _EXPRESSIONS else value
+
+
+def _outputs(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Replace expressions by the arrays that a result is written into."""
+    return tuple([array.memory() if type(array) in _EXPRESSIONS else array for array in arrays])
 
 
 def _native(function: Callable[..., Any], value: Any, operands: list[Any]) -> Any:
@@ -89,6 +113,7 @@ class ArrayExpression:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _EXPRESSIONS.add(cls)
+        _UNWRAP[cls] = operator.attrgetter("value")
 
     @property
     @abstractmethod
@@ -98,6 +123,17 @@ class ArrayExpression:
     @abstractmethod
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array."""
+
+    def memory(self) -> np.ndarray:
+        """Return the memory of the value itself as a NumPy array, to write into.
+
+        Raises:
+            InvalidTypeError: What is written would not be seen: `numpy()` is a copy, or the value cannot change.
+        """
+        raise InvalidTypeError(
+            f"nothing can be written into {self!r}, whose array is a copy or cannot change",
+            hint="assign the result: variable.assign(…)",
+        )
 
     # -- operators -------------------------------------------------------------------------------------------------
 
@@ -230,6 +266,13 @@ class ArrayExpression:
     def __index__(self) -> int:
         return operator.index(_off_tape(self.value))
 
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(_off_tape(self.value), digits)
+
+    def __format__(self, specification: str) -> str:
+        # `f"{w}"` names the variable, `f"{w:.3f}"` is about its value.
+        return format(_off_tape(self.value), specification) if specification else str(self)
+
     # -- protocols -------------------------------------------------------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -240,29 +283,35 @@ class ArrayExpression:
             return array.astype(dtype)
         return array.copy() if copy else array
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    # NumPy and torch call these for every operation with an expression on the right, which is why the usual shapes of a
+    # call are written out. What is left beside the call itself is their dispatch to Python (`benchmarks/interop.py`).
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, a: Any, b: Any = _ABSENT, /, *more: Any, **kwargs: Any
+    ) -> Any:
         value = self.value
-        if method == "__call__" and not kwargs:
-            if type(value) is np.ndarray:
-                if len(inputs) == 1:
-                    return ufunc(value)
-                a, b, *rest = inputs
-                if not rest:
-                    return ufunc(_as_numpy(a), value) if b is self else ufunc(value, _as_numpy(b))
-            elif ufunc in _OPERATORS and not isinstance(value, np.ndarray):
-                return _native(_OPERATORS[ufunc], value, [unwrap(value) for value in inputs])
-        if "out" in kwargs:
-            kwargs["out"] = tuple(_as_numpy(value) for value in kwargs["out"])
-        return getattr(ufunc, method)(*(_as_numpy(value) for value in inputs), **unwrap(kwargs))
+        if type(value) is _ndarray and method == "__call__" and not more:
+            # Another expression beside this one is asked in its turn, by the call that is made here.
+            if not kwargs:
+                if b is self:
+                    return ufunc(a, value)
+                return ufunc(value) if b is _ABSENT else ufunc(value, b)
+            if len(kwargs) == 1 and "out" in kwargs and b is self:  # `x += w`
+                return ufunc(a, value, out=_outputs(kwargs["out"]))
+        inputs = (a, *more) if b is _ABSENT else (a, b, *more)
+        if method == "__call__" and not kwargs and ufunc in _OPERATORS and not isinstance(value, np.ndarray):
+            return _native(_OPERATORS[ufunc], value, [unwrap(item) for item in inputs])
+        for key, item in kwargs.items():
+            kwargs[key] = _outputs(item) if key == "out" else unwrap(item)
+        call = ufunc if method == "__call__" else getattr(ufunc, method)
+        return call(*[_as_numpy(item) for item in inputs], **kwargs)
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        if not kwargs and len(args) == 1 and args[0] is self:
-            return func(self.value)
-        return func(*unwrap(args), **unwrap(kwargs))
+        return _with_values(func, args, kwargs)
 
     @classmethod
     def __torch_function__(cls, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return func(*unwrap(args), **unwrap(kwargs or {}))
+        return _with_values(func, args, kwargs)
 
     def __jax_array__(self) -> Any:
         value = self.value
@@ -271,7 +320,11 @@ class ArrayExpression:
         return value
 
     def __dlpack__(self, **kwargs: Any) -> Any:
-        return self.value.__dlpack__(**kwargs)
+        try:
+            return self.value.__dlpack__(**kwargs)
+        except BufferError as error:  # torch, of a tensor with a gradient
+            error.add_note(f"{self!r}: take its .value, or .value.detach()")
+            raise
 
     def __dlpack_device__(self) -> Any:
         return self.value.__dlpack_device__()

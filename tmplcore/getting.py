@@ -23,7 +23,7 @@ from tmplcore.losses import RegularizationLoss
 from tmplcore.messages import described, nearest
 from tmplcore.modes import VariableAggregation, VariableSynchronization
 from tmplcore.naming import ROOT, check_name
-from tmplcore.scope import Reuse
+from tmplcore.scope import Reuse, called_first
 from tmplcore.shapes import as_shape
 from tmplcore.store import VariableStore, current_frame
 
@@ -92,32 +92,30 @@ def get_variable(
         >>> w.name, w.shape.as_list(), w.dtype.name
         ('layer/w:0', [2, 3], 'float32')
     """
-    # The shortest way to a variable that is there: it does nothing but look, and leaves all doubts to the long way.
-    try:
-        frame = _get()
-        scope = frame.scope
-        if (
-            scope._finds
-            and custom_getter is None
-            and partitioner is None
-            and (initializer is None or callable(initializer))
-            and synchronization is _AUTO
-            and aggregation is _NONE
-        ):
-            variable = frame.store.by_key[scope._prefix + name]
-            if (shape is None or tuple(shape) == variable._dims) and (
-                (scope._settings.dtype if dtype is None else dtype) is variable.dtype
-                or _KNOWN_DTYPES[scope._settings.dtype if dtype is None else dtype] is variable.dtype
-            ):
-                return variable
-    except (LookupError, TypeError, ValueError, AttributeError):
-        pass
     try:
         frame = _get()
     except LookupError:
         frame = current_frame()
     scope = frame.scope
     settings = scope._settings
+    # The shortest way to a variable that is there: it does nothing but look, and leaves all doubts to the long way.
+    if (
+        scope._finds
+        and custom_getter is None
+        and partitioner is None
+        and (initializer is None or callable(initializer))
+        and synchronization is _AUTO
+        and aggregation is _NONE
+    ):
+        try:
+            variable = frame.store.by_key[scope._prefix + name]
+            wanted = settings.dtype if dtype is None else dtype
+            if (shape is None or tuple(shape) == variable._dims) and (
+                wanted is variable.dtype or _KNOWN_DTYPES[wanted] is variable.dtype
+            ):
+                return variable
+        except (LookupError, TypeError, ValueError, AttributeError):
+            pass
     if not isinstance(name, str):
         raise InvalidTypeError(f"a variable's name must be a string, not {type(name).__name__}: {name!r}")
     if regularizer is None:
@@ -130,8 +128,7 @@ def get_variable(
         caching_device = settings.caching_device
     if partitioner is None:
         partitioner = settings.partitioner
-    if custom_getter is None:
-        custom_getter = settings.custom_getter
+    getter = settings.getter if custom_getter is None else called_first(custom_getter)
     if use_resource is None:
         use_resource = settings.use_resource
     if constraint is None:
@@ -148,7 +145,7 @@ def get_variable(
         outside = frame._outside or frame.outside()
         token = _set(outside)
     try:
-        if custom_getter is None:
+        if getter is None:
             return find_or_create(
                 frame.store,
                 scope._prefix + name,
@@ -167,13 +164,13 @@ def get_variable(
                 synchronization,
                 aggregation,
             )
-        if not callable(custom_getter):
+        if not callable(getter):
             raise InvalidArgumentError(
-                f"Passed a custom_getter which is not callable: {custom_getter}",
+                f"Passed a custom_getter which is not callable: {getter}",
                 hint="a getter is a function: "
                 "def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
             )
-        return custom_getter(
+        return getter(
             MethodType(find_or_create, frame.store),
             name=scope._prefix + name,
             shape=shape,
@@ -187,9 +184,9 @@ def get_variable(
             partitioner=partitioner,
             validate_shape=validate_shape,
             use_resource=use_resource,
-            constraint=constraint,
             synchronization=synchronization,
             aggregation=aggregation,
+            constraint=constraint,
         )
     finally:
         if outside is not frame:
@@ -275,20 +272,20 @@ def find_or_create(
     Custom getters get it with the store bound, so its parameters from `name` on are TensorFlow's.
     """
     found = store.by_key.get(name)
-    if found is not None and partitioner is None and reuse is not False and initializer is None:
-      try:
-        if dtype is found.dtype and (shape is None or tuple(shape) == found._dims):
-            return found
-      except (AttributeError, TypeError, ValueError):  # what a creator made, or a shape that is no sequence
-        pass
+    reused = found is not None and partitioner is None and reuse is not False
+    if reused and initializer is None:  # as in `get_variable`: nothing but a look
+        try:
+            if dtype is found.dtype and (shape is None or tuple(shape) == found._dims):
+                return found
+        except (TypeError, ValueError, AttributeError):
+            pass
     wanted: DType = dtype
     if type(dtype) is not DType or dtype.base_dtype is not dtype:
         wanted = as_dtype(dtype).base_dtype
         if isinstance(dtype, str | type):
             _KNOWN_DTYPES[dtype] = wanted
-    if found is not None and partitioner is None and reuse is not False:
-        if initializer is not None:
-            refuse_shape(initializer, shape)
+    if reused:
+        refuse_shape(initializer, shape)
         return _checked(found, name, shape, wanted)
     arguments = {
         "trainable": trainable,
@@ -296,7 +293,7 @@ def find_or_create(
         "validate_shape": validate_shape,
         "caching_device": caching_device,
         "constraint": constraint,
-        "use_resource": use_resource,
+        "use_resource": False if use_resource is None else use_resource,
         "synchronization": synchronization,
         "aggregation": aggregation,
     }
@@ -411,11 +408,6 @@ def _checked(found: Any, name: str, shape: Any, dtype: DType) -> Any:
     Raises:
         VariableMismatchError: Its shape or dtype is another one.
     """
-    try:
-        if dtype is found.dtype and (shape is None or tuple(shape) == found._dims):
-            return found
-    except (AttributeError, TypeError, ValueError):  # what a creator made, or a shape that is no sequence
-        pass
     if shape is not None and not as_shape(shape).is_compatible_with(found.shape):
         raise VariableMismatchError(
             f"Trying to share variable {name}, but specified shape {as_shape(shape)} and found shape {found.shape}. "

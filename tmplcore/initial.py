@@ -62,7 +62,7 @@ def as_constant(value: Any, dtype: DType | None = None) -> Constant:
         dtype: What Python's numbers and NumPy's arrays are to become.
 
     Raises:
-        InvalidArgumentError: It is None, or lists of different lengths.
+        InvalidArgumentError: It is None, or lists of different lengths, or a tensor or variable of another dtype.
         InvalidTypeError: It is not an array, or its elements do not fit the dtype.
     """
     if value is None:
@@ -70,6 +70,12 @@ def as_constant(value: Any, dtype: DType | None = None) -> Constant:
     if type(value) is np.ndarray and dtype is not None and value.dtype is dtype.dtype:
         return Constant(value, dtype, value.shape)
     if isinstance(value, ArrayExpression):
+        own = _dtype_among(value)
+        if dtype is not None and own is not None and own is not dtype:
+            raise InvalidArgumentError(
+                f"Tensor conversion requested dtype {dtype.name} for Tensor with dtype {own.name}: {value!r}",
+                hint=f"make it with dtype={dtype.name!r}, or give its NumPy array, which is cast",
+            )
         value = value.numpy().copy()
     if not (hasattr(value, "shape") and hasattr(value, "dtype")) or isinstance(value, np.generic):
         array, found = _from_python(value)
@@ -79,7 +85,7 @@ def as_constant(value: Any, dtype: DType | None = None) -> Constant:
         return Constant(value, as_dtype(value.dtype), tuple(int(size) for size in value.shape))
     if dtype is not None and dtype is not found:
         if not isinstance(value, np.ndarray | np.generic):
-            _check_kind(array, dtype)
+            _check_kind(array, dtype, truths=not (isinstance(value, list | tuple) and _has_numpy_truths(value)))
         array = array.astype(dtype.as_numpy_dtype)
         found = dtype
     return Constant(array, found, array.shape)
@@ -122,12 +128,12 @@ def _kinds(value: Any) -> set[type]:
     return {next((kind for kind in _KINDS if isinstance(value, kind)), object)}
 
 
-def _dtype_among(value: Any) -> Any:
-    """Return the dtype of the first tensor or variable in nested lists, None if there is none."""
+def _dtype_among(value: Any) -> DType | None:
+    """Return the dtype of a tensor or variable, or of the first in nested lists; None if there is none."""
     if isinstance(value, list | tuple):
         return next((found for found in map(_dtype_among, value) if found is not None), None)
-    leaf: Any = value
-    return leaf.dtype.base_dtype if isinstance(value, ArrayExpression) else None
+    dtype = getattr(value, "dtype", None) if isinstance(value, ArrayExpression) else None
+    return None if dtype is None else as_dtype(dtype).base_dtype
 
 
 def _unreadable(value: Any) -> InvalidTypeError:
@@ -137,12 +143,22 @@ def _unreadable(value: Any) -> InvalidTypeError:
     )
 
 
-def _check_kind(array: np.ndarray, dtype: DType) -> None:
-    """Refuse Python numbers that TensorFlow does not turn into `dtype`: floats into integers, numbers into truth."""
+def _has_numpy_truths(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_has_numpy_truths, value))
+    return isinstance(value, np.bool_)
+
+
+def _check_kind(array: np.ndarray, dtype: DType, truths: bool = True) -> None:
+    """Refuse Python numbers that TensorFlow does not turn into `dtype`: floats into integers, numbers into truths.
+
+    Python's own truths become numbers, NumPy's in a list do not (`truths`).
+    """
     kind = array.dtype.kind
+    numbers = "iub" if truths else "iu"
     wrong = (
-        (dtype.is_integer and kind not in "iu")
-        or (dtype.is_floating and kind not in "iuf")
+        (dtype.is_integer and kind not in numbers)
+        or (dtype.is_floating and kind not in f"{numbers}f")
         or (dtype.is_bool and kind != "b")
         or (dtype is dtypes.string) != (kind == "O")
     )
@@ -193,10 +209,11 @@ class InitialCall:
         initializer: A function.
         shape: The variable's shape, None if the value decides.
         dtype: The variable's dtype, None if the value decides.
-        partition_info: What the function is told of the whole that the variable is a part of; None if nothing.
+        partition_info: What the function is told of the whole that the variable is a part of; None if it is no part.
+        tells: Whether the function takes `partition_info`.
     """
 
-    __slots__ = ("dtype", "initializer", "partition_info", "shape")
+    __slots__ = ("dtype", "initializer", "partition_info", "shape", "tells")
 
     def __init__(
         self,
@@ -204,11 +221,13 @@ class InitialCall:
         shape: tuple[int, ...] | None,
         dtype: DType | None,
         partition_info: Any = None,
+        tells: bool = False,
     ) -> None:
         self.initializer = initializer
         self.shape = shape
         self.dtype = dtype
         self.partition_info = partition_info
+        self.tells = tells
 
     def __call__(self) -> Any:
         """Compute the value."""
@@ -225,7 +244,7 @@ class InitialCall:
         return pieces
 
     def _keywords(self) -> dict[str, Any]:
-        if self.partition_info is None:
+        if not self.tells:
             return {"dtype": self.dtype}
         return {"dtype": self.dtype, "partition_info": self.partition_info}
 
@@ -240,9 +259,11 @@ def initial_call(
     """
     if initializer is None:
         initializer = _default_initializer(name, dtype)
+    elif isinstance(initializer, type):
+        initializer = initializer()
     dims = as_dims(shape)
     if dims is None:
-        if not isinstance(initializer, type) and _needs_nothing(initializer):
+        if _needs_nothing(initializer):
             return InitialCall(initializer, None, None)
         raise InitializerError(
             "The initializer passed is not valid. It should be a callable with no arguments and the shape should not "
@@ -250,11 +271,7 @@ def initial_call(
             f"(variable {name}, shape {shape})",
             hint=f"give all dimensions: get_variable({name.rpartition('/')[2]!r}, shape=[...])",
         )
-    if isinstance(initializer, type):
-        initializer = initializer()
-    if partition_info is not None and not _takes(initializer, "partition_info"):
-        partition_info = None
-    return InitialCall(initializer, dims, dtype, partition_info)
+    return InitialCall(initializer, dims, dtype, partition_info, _takes_partition_info(initializer, partition_info))
 
 
 def _default_initializer(name: str, dtype: DType) -> Any:
@@ -283,8 +300,11 @@ def _needs_nothing(function: Any) -> bool:
     )
 
 
-def _takes(function: Any, name: str) -> bool:
-    return any(parameter.name == name for parameter in _parameters(function))
+def _takes_partition_info(initializer: Any, partition_info: Any) -> bool:
+    """Tell whether an initializer is to be told; ours need not hear that there is nothing to tell."""
+    if partition_info is None and initializer.__class__.__module__.startswith("tmplcore.initializers"):
+        return False
+    return any(parameter.name == "partition_info" for parameter in _parameters(initializer))
 
 
 @final

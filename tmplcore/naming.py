@@ -16,10 +16,11 @@ from typing import Any, Final, final
 from tmplcore.errors import InvalidNameError
 from tmplcore.journal import Journal
 
-__all__ = ["ROOT", "OpNames", "OpPrefix", "check_name"]
+__all__ = ["ROOT", "OpNames", "OpPrefix", "check_name", "check_op_name"]
 
 _ROOT_NAME: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
 _INNER_NAME: Final = r"^[A-Za-z0-9_.\\/>-]*$"
+_INNER_FIRST: Final = "_\\/>-"  # what an inner name may begin with and a whole one may not
 _is_root_name: Final = lru_cache(4096)(re.compile(_ROOT_NAME).fullmatch)
 _is_inner_name: Final = lru_cache(4096)(re.compile(_INNER_NAME).fullmatch)
 
@@ -51,6 +52,21 @@ def check_name(name: str, prefix: str = "") -> None:
         raise InvalidNameError(
             f"{name!r} is not a valid root scope name. A root scope name has to match the following pattern: {_ROOT_NAME}",
             hint="begin with a letter, a digit or '.', then letters, digits and _ . \\ - / >",
+        )
+
+
+def check_op_name(name: str, prefix: str) -> None:
+    """Refuse a name that an op below the name scope `prefix` may not have.
+
+    Raises:
+        InvalidNameError: It has a character that is not allowed there, or the scope begins with one (as it may if its
+            absolute name was opened inside another scope).
+    """
+    check_name(name, prefix)
+    if prefix and prefix[0] in _INNER_FIRST:
+        raise InvalidNameError(
+            f"`{prefix}{name}` is not a valid node name. Accepted names conform to {_ROOT_NAME}",
+            hint=f"no op can be named in the name scope {prefix!r}: call it something that begins with a letter",
         )
 
 

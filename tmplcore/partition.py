@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tmplcore.dtypes import DType, as_dtype, string
-from tmplcore.errors import PartitionError
+from tmplcore.errors import InvalidTypeError, PartitionError
 from tmplcore.shapes import TensorShape, as_shape
 
 __all__ = [
@@ -117,14 +118,17 @@ def counted(partitioner: Any, shape: TensorShape, dtype: DType) -> list[int]:
 
     Raises:
         PartitionError: It cannot be called, or its answer does not fit the shape.
+        InvalidTypeError: It answers with something other than a list of integers.
     """
     if not callable(partitioner):
         raise PartitionError(
             f"Partitioner must be callable, but received: {partitioner}", hint="fixed_size_partitioner(2) makes one"
         )
     answer = partitioner(shape=shape, dtype=dtype)
-    if not isinstance(answer, list | tuple):
-        raise PartitionError(f"Partitioner must return a sequence, but saw: {answer}")
+    if not isinstance(answer, Sequence) or isinstance(answer, TensorShape):
+        raise PartitionError(
+            f"Partitioner must return a sequence, but saw: {answer}", hint="return a list with a count for each axis"
+        )
     counts = list(answer)
     if len(counts) != shape.rank:
         raise PartitionError(
@@ -134,7 +138,12 @@ def counted(partitioner: Any, shape: TensorShape, dtype: DType) -> list[int]:
         raise PartitionError(f"Partitioner returned zero partitions for some axes: {counts}")
     if sum(count > 1 for count in counts) > 1:
         raise PartitionError(f"Can only slice a variable along one dimension: shape: {shape}, partitioning: {counts}")
-    return [int(count) for count in counts]
+    if not isinstance(answer, list | tuple):
+        raise InvalidTypeError(f"partitions is not a list or tuple: {answer!r}", hint=f"return {counts}")
+    try:
+        return [operator.index(count) for count in counts]
+    except TypeError:
+        raise InvalidTypeError(f"a number of partitions must be an integer: {counts}", hint="count with //") from None
 
 
 def slices(shape: list[int], counts: list[int]) -> list[tuple[list[int], list[int]]]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import CO_VARKEYWORDS
+from types import FunctionType
 from typing import Any, Final, final
 
 from tmplcore.dtypes import float32
 from tmplcore.modes import ReuseMode
 from tmplcore.naming import OpPrefix
 
-__all__ = ["Reuse", "Settings", "VariableScope", "chained"]
+__all__ = ["Reuse", "Settings", "VariableScope", "called_first", "chained"]
 
 Reuse = bool | ReuseMode
 
@@ -26,11 +28,45 @@ def chained(outer: Any, inner: Callable[..., Any]) -> Callable[..., Any]:
     return chain
 
 
+def called_first(custom_getter: Any) -> Any:
+    """Return a getter as it is called if it is the first of a chain: with the next in line as its first argument.
+
+    TensorFlow hands that over by the keyword `getter`. So do we to a getter that wants it thus; to all others it is the
+    first argument, whatever they call it.
+    """
+    if not callable(custom_getter) or not _wants_keyword(custom_getter):
+        return custom_getter
+
+    def by_keyword(getter: Callable[..., Any], **kwargs: Any) -> Any:
+        return custom_getter(getter=getter, **kwargs)
+
+    return by_keyword
+
+
+def _wants_keyword(function: Any) -> bool:
+    """Tell whether a getter must have it by keyword: a parameter called `getter`, or nothing but keywords."""
+    wrapped = getattr(function, "__wrapped__", None)
+    if wrapped is not None:
+        function = wrapped
+    code = getattr(function, "__code__", None)
+    own = 0 if type(function) is FunctionType else 1  # a method's `self`
+    if code is None:
+        code = getattr(type(function).__call__, "__code__", None)
+        if code is None:
+            return isinstance(function, partial) and not function.args and _wants_keyword(function.func)
+    positional: int = code.co_argcount
+    names = code.co_varnames[code.co_posonlyargcount : positional + code.co_kwonlyargcount]
+    if wrapped is None and names[own : own + 1] == ("getter",) and positional > own:
+        return False  # it cannot tell
+    return "getter" in names or (positional <= own and code.co_flags & CO_VARKEYWORDS != 0)
+
+
 @final
 class Settings:
     """The defaults that a scope gives to `get_variable`; never changed, only replaced.
 
     Attributes:
+        getter: The custom getter as it is called.
         plain: Whether nothing in them can make finding a variable more than a look-up: no getter, no partitioner,
             no constant as initializer.
     """
@@ -40,6 +76,7 @@ class Settings:
         "constraint",
         "custom_getter",
         "dtype",
+        "getter",
         "initializer",
         "partitioner",
         "plain",
@@ -67,6 +104,7 @@ class Settings:
         self.dtype = dtype
         self.use_resource = use_resource
         self.constraint = constraint
+        self.getter = None if custom_getter is None else called_first(custom_getter)
         self.plain = custom_getter is None and partitioner is None and (initializer is None or callable(initializer))
 
     def replaced(self, **changes: Any) -> Settings:
@@ -89,7 +127,7 @@ class Settings:
         return self.replaced(**changes)
 
 
-_NAMES: Final = tuple(name for name in Settings.__slots__ if name != "plain")
+_NAMES: Final = tuple(name for name in Settings.__slots__ if name not in {"getter", "plain"})
 _DEFAULT: Final = Settings()
 
 

@@ -41,6 +41,8 @@ class Dimension(int):
         if value is None or value is _UNKNOWN:
             return _UNKNOWN
         try:
+            if isinstance(value, bool):
+                raise TypeError
             number = operator.index(value)
         except TypeError:
             raise InvalidTypeError(
@@ -179,7 +181,7 @@ class TensorShape:
 
     __slots__ = ()
 
-    def __new__(cls, dims: Any = None) -> TensorShape:  # noqa: PYI034 - a subclass for each kind
+    def __new__(cls, dims: Any) -> TensorShape:  # noqa: PYI034 - a subclass for each kind
         """Return a `_KnownShape` or the one unknown shape."""
         if isinstance(dims, TensorShape):
             return dims
@@ -367,8 +369,10 @@ class _UnknownShape(TensorShape):
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, slice):
             return Dimension(None)
+        if key.step not in {None, 1}:
+            raise InvalidArgumentError("Steps are not yet handled", hint="a shape of unknown rank has no steps")
         stop = key.stop
-        if stop is None or stop < 0 or (key.start or 0) < 0 or key.step not in {None, 1}:
+        if stop is None or stop < 0 or (key.start or 0) < 0:
             return self
         return TensorShape([None] * max(stop - (key.start or 0), 0))
 

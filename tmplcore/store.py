@@ -49,6 +49,7 @@ class VariableStore:
         names: The op names that are taken.
         collections: The collections.
         lock: Held while variables are made, and throughout a template's first call.
+        roster: What `tmplcore.checkpoint.roster` knows of the variables that were saved last.
 
     Example:
         >>> store = VariableStore(seed=7)
@@ -82,6 +83,7 @@ class VariableStore:
         self.collections = Collections(_journal)
         self.by_key: dict[str, Any] = {}
         self.partitioned: dict[str, PartitionedVariable] = {}
+        self.roster: Any = None
         self._all: dict[str, Variable] = {}  # by op name, in lower case: those are unique without regard to case
 
     @property

@@ -159,6 +159,15 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         """Return the value as a NumPy array, without a copy where the backend can."""
         return self.backend.numpy(self.spec, self._cell)
 
+    def memory(self) -> np.ndarray:
+        """Return the memory of the value itself as a NumPy array, to write into.
+
+        Raises:
+            InvalidTypeError: The backend has none in the host's memory that could change (JAX, a GPU).
+        """
+        memory = self.backend.memory(self.spec, self._cell)
+        return super().memory() if memory is None else memory
+
     def get_shape(self) -> TensorShape:
         """Return `shape`."""
         return self.shape

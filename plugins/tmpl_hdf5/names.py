@@ -23,6 +23,7 @@ OWN_GROUP = ".tmplcore"
 """The group at the root of a file that holds what is not a variable."""
 
 _LONGEST = 0xFFFF
+_SHORT = 2048
 _DOT, _SLASH = b"./"
 # Every bad pattern, in a text where each name stands between two NULs. `.` and `..` parts and empty parts mean
 # something else to HDF5 and to file systems; the last four are ours.
@@ -82,10 +83,12 @@ def check_text(text: bytes) -> None:
     Raises:
         InvalidNameError: A name has no path of its own in an HDF5 file.
     """
-    letters = np.frombuffer(text, np.uint8)
-    ends = (letters == 0) | (letters == _SLASH)
-    empty = bool((ends[1:] & ends[:-1]).any())
-    dotted = bool((ends[:-1] & (letters[1:] == _DOT)).any())
+    empty = dotted = True
+    if len(text) > _SHORT:  # one pass says which patterns cannot be there, as a rule all
+        letters = np.frombuffer(text, np.uint8)
+        ends = (letters == 0) | (letters == _SLASH)
+        empty = bool((ends[1:] & ends[:-1]).any())
+        dotted = bool((ends[:-1] & (letters[1:] == _DOT)).any())
     for pattern, problem in (*(_BAD if empty else ()), *(_BAD_DOTS if dotted else ())):
         at = text.find(pattern)
         if at >= 0:

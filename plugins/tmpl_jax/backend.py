@@ -14,7 +14,7 @@ from tmplcore.backend import Backend, Cell, InitialValue, VariableSpec
 from tmplcore.errors import BackendError
 from tmplcore.variable import Variable
 
-__all__ = ["JaxBackend", "JaxCell", "to_jax"]
+__all__ = ["JaxBackend", "JaxCell", "precise", "to_jax"]
 
 
 @final
@@ -70,7 +70,7 @@ class JaxBackend(Backend):
     def add(self, spec: VariableSpec, cell: Cell, delta: Any, *, sign: int = 1) -> None:
         """Give the variable a new array; a tracer in a traced function."""
         change = to_jax(delta, spec)
-        with _precise(spec.dtype):
+        with precise(spec.dtype):
             self.assign(spec, cell, cell.value + change if sign > 0 else cell.value - change)
 
     def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
@@ -105,11 +105,11 @@ def to_jax(value: Any, spec: VariableSpec) -> Any:
     if isinstance(value, jax.Array):
         if value.dtype == spec.dtype:
             return value
-        with _precise(spec.dtype):
+        with precise(spec.dtype):
             return jax.lax.convert_element_type(value, spec.dtype)
     array = np.array(to_numpy(value, spec.dtype), order="C")
     try:
-        with _precise(spec.dtype), jax.ensure_compile_time_eval():
+        with precise(spec.dtype), jax.ensure_compile_time_eval():
             return jnp.asarray(array)
     except TypeError as error:
         kind = "text" if spec.dtype.hasobject else spec.dtype.name
@@ -119,7 +119,7 @@ def to_jax(value: Any, spec: VariableSpec) -> Any:
         ) from error
 
 
-def _precise(dtype: np.dtype[Any]) -> AbstractContextManager[Any]:
+def precise(dtype: np.dtype[Any]) -> AbstractContextManager[Any]:
     """Return a context in which JAX keeps 64 bits, if the type has them."""
     wide = dtype.itemsize == 8 if dtype.kind in "iuf" else dtype.itemsize == 16
     return jax.enable_x64(True) if wide else nullcontext()

@@ -6,19 +6,24 @@ import operator
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, final
+from typing import Any, ClassVar, Literal, NamedTuple, final
 
 import jax
 import numpy as np
 
 import tmplcore
-from tmpl_jax.backend import JaxBackend, JaxCell
+from tmpl_jax.backend import JaxBackend, JaxCell, precise, to_jax
 from tmpl_jax.tree import find, flatten, nest
 from tmplcore.backend import Backend, Cell, InitialValue, VariableSpec
-from tmplcore.errors import InvalidArgumentError, InvalidTypeError
+from tmplcore.errors import BackendError, InvalidArgumentError, InvalidTypeError
 from tmplcore.frame import CURRENT
 from tmplcore.journal import Journal
 from tmplcore.store import current_frame
+
+try:
+    from jax.extend.core import get_opaque_trace_state
+except ImportError:  # before JAX 0.10
+    from jax.core import get_opaque_trace_state
 
 __all__ = ["Transformed", "transform"]
 
@@ -41,7 +46,7 @@ class Transformed(NamedTuple):
     apply: Callable[..., tuple[Any, dict[str, Any]]]
 
 
-def transform(function: Callable[..., Any]) -> Transformed:
+def transform(function: Callable[..., Any], *, unexpected: Literal["ignore", "error"] = "ignore") -> Transformed:
     """Turn a function that gets its variables from `get_variable` into two pure functions.
 
     Each run has a store of its own. Names are what they would be in a new store, at the root scope; initial values are
@@ -50,9 +55,15 @@ def transform(function: Callable[..., Any]) -> Transformed:
 
     Args:
         function: A function or a template, called or not; it may use other templates.
+        unexpected: What `apply` does about params and state that the function asks for no variable of. They are
+            usual where a call takes a part of the model only (an evaluation without a head of the training), so they
+            are ignored: params get no gradient, state comes back as it was. `"error"` names them.
 
     Returns:
         The two functions.
+
+    Raises:
+        InvalidArgumentError: `unexpected` is neither of the two.
 
     Example:
         >>> import jax.numpy as jnp
@@ -66,6 +77,8 @@ def transform(function: Callable[..., Any]) -> Transformed:
         >>> out.shape
         (3, 2)
     """
+    if unexpected not in ("ignore", "error"):
+        raise InvalidArgumentError(f"unexpected={unexpected!r} is not known", hint="'ignore' or 'error'")
 
     def init(seed: int, *args: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         backend = _FreshBackend()
@@ -84,11 +97,20 @@ def transform(function: Callable[..., Any]) -> Transformed:
         return nest(params), nest(state)
 
     def apply(params: Mapping[str, Any], state: Mapping[str, Any], *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        _check_mapping("params", params)
+        _check_mapping("state", state)
         backend = _GivenBackend(params, state)
         store = _store(backend)
         new = flatten(state)
 
         def collect() -> None:
+            if unexpected == "error" and (unasked := sorted({*flatten(params), *new} - set(backend.made))):
+                raise InvalidArgumentError(
+                    f"params and state have {len(unasked)} values that the function asks for no variable of: "
+                    + ", ".join(map(repr, unasked[:8]))
+                    + (", …" if len(unasked) > 8 else ""),
+                    hint='leave them out, or let them be with transform(function, unexpected="ignore")',
+                )
             for variable in store.variables:
                 name, value = variable.op.name, variable.value
                 if name in new:
@@ -121,6 +143,11 @@ class _RunBackend(Backend):
         self.made: dict[str, Any] = {}
         self.trainable: set[str] = set()
         self._arrays = JaxBackend(traced=True)
+        self._trace: Any = None
+
+    def begin(self) -> None:
+        """Note the trace that the run is in: what is assigned in one inside of it would end before the run does."""
+        self._trace = get_opaque_trace_state()
 
     @abstractmethod
     def start(self, spec: VariableSpec, initial: InitialValue) -> Any:
@@ -135,11 +162,20 @@ class _RunBackend(Backend):
 
     def assign(self, spec: VariableSpec, cell: Cell, value: Any) -> None:
         """Give the variable another array for the rest of the run."""
+        if get_opaque_trace_state() != self._trace:
+            raise BackendError(
+                f"{spec.name} is assigned inside of a function that JAX traces (by scan, cond, jit, grad, vmap, "
+                "checkpoint, …): its value would end with that trace",
+                hint="return the new value from that function and assign it outside, or make a transform of that "
+                "function and carry its state",
+            )
         self._arrays.assign(spec, cell, value)
 
     def add(self, spec: VariableSpec, cell: Cell, delta: Any, *, sign: int = 1) -> None:
         """Give the variable another array for the rest of the run."""
-        self._arrays.add(spec, cell, delta, sign=sign)
+        change = to_jax(delta, spec)
+        with precise(spec.dtype):
+            self.assign(spec, cell, cell.value + change if sign > 0 else cell.value - change)
 
     def numpy(self, spec: VariableSpec, cell: Cell) -> np.ndarray:
         """Return the value, unless it is being traced."""
@@ -175,9 +211,10 @@ class _GivenBackend(_RunBackend):
                 f"{which} has no value for the variable {spec.name!r}",
                 hint="call init with arguments that take the function the same way",
             )
-        if spec.shape is not None and tuple(value.shape) != spec.shape:
+        if spec.shape is not None and np.shape(value) != spec.shape:
             raise InvalidArgumentError(
-                f"{which} has shape {tuple(value.shape)} for the variable {spec.name!r} of shape {spec.shape}"
+                f"{which} has shape {np.shape(value)} for the variable {spec.name!r} of shape {spec.shape}",
+                hint="call init with arguments of the shapes that apply is called with",
             )
         # Frozen in this run (by a getter that was switched on since init): no gradient, and still among params.
         return jax.lax.stop_gradient(value) if from_params and not spec.trainable else value
@@ -191,6 +228,14 @@ class _GivenBackend(_RunBackend):
         return None, False
 
 
+def _check_mapping(what: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise InvalidTypeError(
+            f"{what} is a nested dict as init returns it, not {type(value).__name__}",
+            hint="apply(params, state, *args)",
+        )
+
+
 def _store(backend: Backend, seed: int = 0) -> tmplcore.VariableStore:
     # A getter of the whole program (from its configuration, say) is for these variables too.
     getter = tmplcore.get_default_store().custom_getter
@@ -199,6 +244,7 @@ def _store(backend: Backend, seed: int = 0) -> tmplcore.VariableStore:
 
 def _run(store: Any, function: Any, args: Any, kwargs: Any, collect: Callable[[], None]) -> Any:
     """Call the function in a new store, look at the store, and undo what the call did to templates."""
+    store.backend.begin()
     with _running, store.as_default():
         outer = current_frame()
         journal = Journal()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -14,6 +16,7 @@ __all__ = ["NumpyBackend"]
 
 # Above this size a value is asked for in blocks, so that making it needs little more than its own memory.
 _WHOLE = 1 << 20
+_value_of = attrgetter("value")
 
 
 class _Cell:
@@ -81,6 +84,11 @@ class NumpyBackend(Backend):
         """Return the array itself."""
         value = cell.value
         return value if type(value) is np.ndarray else np.asarray(value)
+
+    def arrays(self, specs: Sequence[VariableSpec], cells: Sequence[Cell]) -> list[np.ndarray]:
+        """Return the arrays themselves."""
+        values = list(map(_value_of, cells))
+        return values if list(map(type, values)).count(np.ndarray) == len(values) else super().arrays(specs, cells)
 
     def memory(self, spec: VariableSpec, cell: Cell) -> np.ndarray | None:
         """Return the array itself, unless its user made it unfit by changing it."""

@@ -34,7 +34,8 @@ class TorchBackend(Backend):
     autograd, so that an optimizer that holds it goes on working.
 
     Args:
-        device: Where variables are made. On `meta` nothing is computed and nothing allocated; `to` makes up for it.
+        device: Where variables are made; torch's default device (`torch.set_default_device`) by default. On `meta`
+            nothing is computed and nothing allocated; `to` makes up for it.
 
     Example:
         >>> import tmplcore
@@ -48,27 +49,27 @@ class TorchBackend(Backend):
     name: ClassVar[str] = "torch"
     sliced: ClassVar[bool] = True
 
-    def __init__(self, device: str | torch.device = "cpu") -> None:
+    def __init__(self, device: str | torch.device | None = None) -> None:
         try:
-            self.device = torch.device(device)
+            self.device = None if device is None else torch.device(device)
         except RuntimeError as error:
             raise BackendError(f"torch knows no device {device!r}", hint="cpu, cuda:0, mps, meta, …") from error
         self._cells: WeakSet[TorchCell] = WeakSet()
 
     def create(self, spec: VariableSpec, initial: InitialValue) -> Cell:
         """Make a parameter or a tensor of the variable's own."""
-        kind = torch_dtype(spec.dtype, spec.name)
-        if self.device.type == "meta" and spec.shape is not None:
-            tensor = torch.empty(spec.shape, dtype=kind, device="meta")
-            cell = TorchCell(_owned(tensor, spec), initial)
-        else:
-            cell = TorchCell(_owned(self._initial(spec, initial), spec))
+        kind, device = torch_dtype(spec.dtype, spec.name), self.device or torch.get_default_device()
+        # A first call in inference mode must not make variables that can never be trained.
+        with torch.inference_mode(False):
+            if device.type == "meta" and spec.shape is not None:
+                cell = TorchCell(_owned(torch.empty(spec.shape, dtype=kind, device="meta"), spec), initial)
+            else:
+                cell = TorchCell(_owned(self._initial(spec, initial, device), spec))
         self._cells.add(cell)
         return cell
 
-    def _initial(self, spec: VariableSpec, initial: InitialValue) -> torch.Tensor:
-        given = initial.array()
-        tensor = to_tensor(given, spec.dtype, self.device)
+    def _initial(self, spec: VariableSpec, initial: InitialValue, device: torch.device) -> torch.Tensor:
+        tensor = to_tensor(initial.array(), spec.dtype, device)
         if spec.shape is not None and tuple(tensor.shape) != spec.shape:
             raise BackendError(f"{spec.name}: the initial value has shape {tuple(tensor.shape)}, not {spec.shape}")
         # Not another's memory: a later step of an optimizer must not reach what the user gave.

@@ -54,7 +54,7 @@ def torch_dtype(dtype: np.dtype[Any], name: str) -> torch.dtype:
 
 def to_numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
     """Return NumPy's type for a tensor's elements."""
-    return to_numpy(torch.empty(0, dtype=dtype)).dtype
+    return to_numpy(torch.empty(0, dtype=dtype, device="cpu")).dtype
 
 
 def to_tensor(value: Any, dtype: np.dtype[Any], device: torch.device | None = None) -> torch.Tensor:

@@ -71,7 +71,7 @@ class ScopeModule(nn.Module):
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
         for variable, tensors, leaf in self.held():
-            kind = fn(torch.empty(0, dtype=tensors[leaf].dtype)).dtype
+            kind = fn(torch.empty(0, dtype=tensors[leaf].dtype, device="cpu")).dtype
             if kind != tensors[leaf].dtype:
                 raise BackendError(
                     f"variable {variable.name} has dtype {variable.dtype.name} and cannot become {kind}",
@@ -190,7 +190,13 @@ class TemplateModule(ScopeModule):
         """Call the template in its store."""
         if not self._built:
             return self._first(args, kwargs)
-        tensors = [tensors[leaf] for _, tensors, leaf in self._flat]
+        try:
+            tensors = [tensors[leaf] for _, tensors, leaf in self._flat]
+        except KeyError as error:
+            raise BackendError(
+                f"the parameter or buffer {error} of this module was taken away from the template",
+                hint="torch's parametrizations and pruning replace parameters; a getter does that for a template",
+            ) from error
         if torch.compiler.is_dynamo_compiling():
             return self._traced(tensors, args, kwargs)
         return self._eager(tensors, args, kwargs)
@@ -212,6 +218,12 @@ class TemplateModule(ScopeModule):
         store = self.store.with_cells(others) if others else self.store
         with store.as_default():
             return self.template(*args, **kwargs)
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a module of a template is not pickled, as its template is a function; save its values: "
+            "torch.save(module.state_dict(), path) or tmplcore.checkpoint.save(path, module)"
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TemplateModule:
         """Return a module of the same template with variables of its own, in a store of its own."""

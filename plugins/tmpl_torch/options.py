@@ -12,5 +12,5 @@ class TorchOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    device: str = "cpu"
-    """Where variables are made: `cpu`, `cuda:0`, `meta` (no values at all)."""
+    device: str | None = None
+    """Where variables are made: `cpu`, `cuda:0`, `meta` (no values at all); torch's default if left out."""

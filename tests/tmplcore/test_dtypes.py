@@ -15,7 +15,7 @@ from tmplcore.dtypes import DType, as_dtype, float32, int32
     ("number", "name", "numpy_type", "size"),
     [
         (1, "float32", np.float32, 4), (2, "float64", np.float64, 8), (3, "int32", np.int32, 4),
-        (4, "uint8", np.uint8, 1), (7, "string", np.object_, 0), (8, "complex64", np.complex64, 8),
+        (4, "uint8", np.uint8, 1), (7, "string", object, 0), (8, "complex64", np.complex64, 8),
         (10, "bool", np.bool_, 1), (14, "bfloat16", ml_dtypes.bfloat16, 2), (19, "float16", np.float16, 2),
         (24, "float8_e5m2", ml_dtypes.float8_e5m2, 1), (25, "float8_e4m3fn", ml_dtypes.float8_e4m3fn, 1),
         (29, "int4", ml_dtypes.int4, 1), (33, "float4_e2m1fn", ml_dtypes.float4_e2m1fn, 1),

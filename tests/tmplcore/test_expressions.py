@@ -134,6 +134,69 @@ def test_conversions(w):
         bool(w)
 
 
+def test_formats_and_rounding_are_about_the_value(w):
+    number = tmplcore.get_variable("n", initializer=np.float32(2.625))
+    assert f"{number:.2f}|{number:8.1e}" == "2.62| 2.6e+00"
+    count = tmplcore.get_variable("count", initializer=np.int32(7), trainable=False)
+    assert f"{count:03d}" == "007"
+    assert f"{w}" == str(w) == "<Variable 'w:0' shape=(2, 2) dtype=float32>"
+    if w.backend.name == "jax":  # the others' arrays do not round either
+        assert round(number) == round(number.value) == 3
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        lambda w, x: divmod(w, x),
+        lambda w, x: divmod(x, w),
+        lambda w, x: divmod(7.0, w),
+        lambda w, x: (pow(w, 2), 2.0**w, x**2 % w, x // w, 7.0 // w),
+        lambda w, x: (np.float32(2) * w, w + np.float64(2)),
+        lambda w, x: (w[w > 0], w[..., None], w[-1:]),
+        lambda w, x: w[[1, 0]],
+        lambda w, x: sum([w, x]),
+    ],
+)
+def test_what_the_native_array_does(w, x, expression):
+    try:
+        expected = expression(w.value, x)
+    except TypeError:  # torch divides without a remainder only
+        with pytest.raises(TypeError):
+            expression(w, x)
+        return
+    for ours, native in zip(expression(w, x), expected, strict=True):
+        assert type(ours).__name__ == type(native).__name__
+        assert ours.dtype == native.dtype
+        assert np.array_equal(plain(ours), plain(native), equal_nan=True)
+
+
+def test_a_native_array_is_changed_in_place(w, x):
+    before, result = x, x
+    result += w
+    result *= w
+    assert np.allclose(plain(result), (OTHER + START) * START)
+    assert (result is before) == (w.backend.name != "jax")
+
+
+def test_ufuncs_write_into_variables_that_have_memory(w):
+    if w.backend.name == "jax":
+        with pytest.raises(tmplcore.errors.InvalidTypeError, match="nothing can be written into <Variable 'w:0'"):
+            np.add(START, OTHER, out=w)
+        return
+    np.add(START, OTHER, out=w)
+    assert np.array_equal(w.numpy(), START + OTHER)
+    np.multiply(w, w, out=w)
+    assert np.array_equal(w.numpy(), (START + OTHER) ** 2)
+    np.add.at(w, [0, 0], 1)
+    assert np.array_equal(w.numpy(), (START + OTHER) ** 2 + [[2], [0]])
+
+
+def test_a_ufunc_does_not_write_into_what_is_joined_anew(store):
+    whole = tmplcore.get_variable("whole", [2, 2], partitioner=tmplcore.fixed_size_partitioner(2))
+    with pytest.raises(tmplcore.errors.InvalidTypeError, match="nothing can be written"):
+        np.add(START, OTHER, out=whole)
+
+
 def test_equality_is_identity(w, store):
     other = tmplcore.get_variable("other", initializer=START)
     assert w == w
@@ -218,6 +281,10 @@ class TestTorch:
         with pytest.raises(TypeError):
             torch.nn.Module().register_parameter("w", w)
         torch.nn.Module().register_parameter("w", w.value)
+        with pytest.raises(BufferError) as caught:  # its gradient would be lost without a word
+            torch.as_tensor(w)
+        assert "take its .value" in caught.value.__notes__[0]
+        assert torch.as_tensor(w.value) is w.value
 
 
 class TestJax:
@@ -271,6 +338,10 @@ class TestJax:
         with pytest.raises((TypeError, ValueError)):
             jax.lax.add(x, w)
         assert jax.lax.add(x, w.value).shape == (2, 2)
+        for forward in (jax.hessian, jax.jacfwd):
+            with pytest.raises(TypeError):
+                forward(lambda a: (a**3).sum())(w)
+            assert forward(lambda a: (a**3).sum())(w.value).shape[:2] == (2, 2)
         row = tmplcore.get_variable("row", initializer=np.int32(1))
         with pytest.raises((TypeError, ValueError)):
             x[row]

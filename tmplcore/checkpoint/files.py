@@ -220,12 +220,12 @@ def select(items: Mapping[str, T], chosen: Selection) -> dict[str, T]:
     return dict(items) if chosen.everything else {name: item for name, item in items.items() if chosen(name)}
 
 
-def sources(state: State, chosen: Selection) -> dict[str, np.ndarray | LazyVariable]:
+def sources(state: State, chosen: Selection) -> Variables:
     """Return what is to be written, by name; raises as `select`."""
     from tmplcore.checkpoint.state import value_of
 
-    if state.plain is not None and chosen.everything:
-        return dict(state.plain)
+    if (arrays := state.arrays()) is not None:
+        return arrays if chosen.everything else select(arrays, chosen)
     return {name: value_of(place) for name, place in select(state.places, chosen).items()}
 
 

@@ -7,18 +7,23 @@ Nothing here says that all boxes are in one file. `tmplcore.testing.FormatContra
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
 from tmplcore.errors import VariableMissingError
 
 __all__ = ["Box", "Damage", "Format", "LazyVariable", "Metadata", "Reader", "WriteOptions"]
+
+_shape: Final = operator.attrgetter("shape")
+_dtype: Final = operator.attrgetter("dtype")
+_is_plain: Final = operator.attrgetter("flags.carray")  # C order, aligned, writable
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +226,31 @@ class Reader(Mapping[str, LazyVariable], ABC):
         """The names that are second names of a stored array, and the name under which it is listed first."""
         return {name: twin for name, variable in self.items() if (twin := variable.alias_of) is not None}
 
-    def columns(self) -> tuple[list[str], list[tuple[int, ...]], list[np.dtype[Any]]]:
-        """Return names, shapes and dtypes of all variables as three lists, without an object for each variable."""
+    def columns(self) -> tuple[Sequence[tuple[int, ...]], Sequence[np.dtype[Any]]]:
+        """Return shapes and dtypes of all variables as two lists, without an object for each variable."""
         variables = list(self.values())
-        return list(self), [variable.shape for variable in variables], [variable.dtype for variable in variables]
+        return [variable.shape for variable in variables], [variable.dtype for variable in variables]
+
+    def lists(self, names: Collection[str]) -> bool:
+        """Tell whether these are the names of all variables, in the order of the checkpoint."""
+        return list(names) == list(self)
+
+    def fits(self, arrays: Mapping[str, np.ndarray]) -> bool:
+        """Tell whether these arrays are to take all variables, in the checkpoint's order, and can as they are.
+
+        They have the right shapes and dtypes (no text), are in C order and can be written to. This costs no more than
+        the comparisons: no object is made for a variable.
+        """
+        if not self.lists(arrays):
+            return False
+        shapes, dtypes = self.columns()
+        values = arrays.values()
+        return (
+            all(map(operator.eq, map(_shape, values), shapes))
+            and list(map(_dtype, values)) == dtypes
+            and all(map(_is_plain, values))
+            and not any(dtype.hasobject for dtype in set(dtypes))
+        )
 
     def __contains__(self, name: object) -> bool:
         # Mapping's own methods wait for a KeyError; a missing variable is a LookupError with a message that reads well.
@@ -269,6 +295,13 @@ class Reader(Mapping[str, LazyVariable], ABC):
         """
         for name, out in targets.items():
             self[name].read_into(out)
+
+    def fill(self, arrays: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
+        """Do what `read_into` does for arrays that are known to fit: a format need not look at each of them again.
+
+        They have the right shapes and dtypes (no text), are in C order and writable.
+        """
+        self.read_into(arrays, verify=verify)
 
     def verify(
         self, names: Iterable[str] | None = None, *, jobs: int = 1, progress: Callable[[int], None] | None = None

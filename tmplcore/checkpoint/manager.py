@@ -18,6 +18,7 @@ from tmplcore.checkpoint.catalog import Catalog, warn
 from tmplcore.checkpoint.commit import clean, discard, exists, leftovers, trash
 from tmplcore.checkpoint.fallback import restore_latest, use_found
 from tmplcore.checkpoint.files import (
+    Variables,
     checked_step,
     load,
     metadata,
@@ -34,7 +35,7 @@ from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.pruning import decide, needed_by
 from tmplcore.checkpoint.reports import CheckpointInfo, PruneReport, RestoreReport, VerifyReport
 from tmplcore.checkpoint.retention import KeepBest, KeepRule
-from tmplcore.checkpoint.snapshots import Pool, Variables, Worker
+from tmplcore.checkpoint.snapshots import Pool, Worker
 from tmplcore.checkpoint.steps import StepNames, Steps
 from tmplcore.checkpoint.tags import Tags, check_tag
 from tmplcore.errors import (

@@ -77,11 +77,12 @@ class Moves(NamedTuple):
     """All that a restore moves.
 
     Attributes:
-        direct: Arrays that the variables of the same names are read straight into.
+        direct: Arrays that the variables of the same names are read straight into: of their shapes and dtypes, in
+            C order, writable.
         others: The rest.
     """
 
-    direct: dict[str, np.ndarray]
+    direct: Mapping[str, np.ndarray]
     others: list[Transfer]
 
 
@@ -145,7 +146,7 @@ def make_plan(
     Patterns are tried on both names of a variable, the one in the checkpoint and the one in the target.
     """
     same_names = selection.everything and not len(rules)
-    if same_names and (exact := _all_exact(reader, state.places)) is not None:
+    if same_names and (exact := _all_exact(reader, state)) is not None:
         return exact
     variables = dict(reader.items())
     renamed = {} if same_names else rules.apply(variables, selection)
@@ -156,7 +157,8 @@ def make_plan(
     matched: list[LazyVariable] = []
     changed: dict[int, RestoreEntry] = {}
     mismatched, absent = [], []
-    moves = Moves({}, [])
+    direct: dict[str, np.ndarray] = {}
+    others: list[Transfer] = []
     for name, place in state.places.items():
         lazy = rest.pop(name, None)
         if lazy is None:
@@ -167,7 +169,7 @@ def make_plan(
         if rule is None and lazy.shape == place.shape and lazy.dtype == place.dtype:
             matched.append(lazy)
             if type(place) is np.ndarray and place.flags.carray:
-                moves.direct[name] = place
+                direct[name] = place
                 continue
         elif (problem := _problem(lazy, place, cast)) is None:
             changed[len(matched)] = _entry(name, place, lazy, rule, "restore", _matched(lazy, place, rule))
@@ -175,7 +177,7 @@ def make_plan(
         else:
             mismatched.append(_entry(name, place, lazy, rule, mismatch(name), problem))
             continue
-        moves.others.append(Transfer(lazy, name))
+        others.append(Transfer(lazy, name))
     rules_of = {name: rule for name, (_, rule) in left.items() if rule is not None}
     report = RestoreReport(
         path=str(reader.path),
@@ -187,29 +189,26 @@ def make_plan(
         mismatched=tuple(mismatched),
         excluded=() if same_names else tuple(name for name in variables if name not in taken),
         unused_rules=rules.unused(variables),
-        nbytes=sum(map(_nbytes, moves.direct.values())) + sum(one.source.nbytes for one in moves.others),
+        nbytes=sum(map(_nbytes, direct.values())) + sum(one.source.nbytes for one in others),
     )
-    return report, moves
+    return report, Moves(direct, others)
 
 
-def _all_exact(reader: Reader, places: Mapping[str, Place]) -> tuple[RestoreReport, Moves] | None:
+def _all_exact(reader: Reader, state: State) -> tuple[RestoreReport, Moves] | None:
     """Return the plan if the target is the checkpoint's variables in its order, all of them in memory.
 
     That is the usual case, and its cost is that of the comparisons: no object is made for a variable.
     """
-    names, shapes, dtypes = reader.columns()
-    values = places.values()
-    if (
-        list(places) != names
-        or not all(map(operator.eq, map(_shape, values), shapes))
-        or list(map(_dtype, values)) != dtypes
-    ):
+    arrays = state.plain
+    if arrays is None:
+        if not reader.lists(state.places):
+            return None
+        arrays = {name: memory for name, place in state.places.items() if (memory := _memory(place)) is not None}
+    if not reader.fits(arrays):
         return None
-    arrays = [array for array in map(_memory, values) if array is not None]
-    if len(arrays) < len(names) or not all(map(_plain, arrays)):
-        return None
-    report = RestoreReport(str(reader.path), Matches(names, shapes, dtypes), nbytes=sum(map(_nbytes, arrays)))
-    return report, Moves(dict(zip(names, arrays, strict=True)), [])
+    matches = Matches(list(arrays), *reader.columns())
+    report = RestoreReport(str(reader.path), matches, nbytes=sum(map(_nbytes, arrays.values())))
+    return report, Moves(arrays, [])
 
 
 def _memory(place: Place) -> np.ndarray | None:
@@ -217,7 +216,7 @@ def _memory(place: Place) -> np.ndarray | None:
     if isinstance(place, np.ndarray):
         return place
     memory = place.memory()
-    return memory if memory is not None and memory.dtype == place.dtype and not memory.dtype.hasobject else None
+    return memory if memory is not None and memory.dtype == place.dtype else None
 
 
 def refuse(report: RestoreReport) -> None:
@@ -295,6 +294,3 @@ def _unexpected(name: str, lazy: LazyVariable, rule: str | None, action: str) ->
 
 
 _nbytes: Final = operator.attrgetter("nbytes")
-_shape: Final = operator.attrgetter("shape")
-_dtype: Final = operator.attrgetter("dtype")
-_plain: Final = operator.attrgetter("flags.carray")  # C order, aligned, writable

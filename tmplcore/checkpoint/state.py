@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import attrgetter
@@ -12,6 +12,7 @@ import numpy as np
 
 from tmplcore.checkpoint.adapter import adapters
 from tmplcore.checkpoint.format import Box, LazyVariable, Reader
+from tmplcore.checkpoint.roster import Roster, roster_of
 from tmplcore.checkpoint.slots import ArraySlot, LazySlot, ShardedSlot, Slot, VariableSlot
 from tmplcore.collections import GraphKeys
 from tmplcore.errors import InvalidTypeError, SaveError
@@ -32,6 +33,7 @@ _ACCEPTED = (
 # Dtypes of arrays that are saved and filled as they are: no text, no objects, no times.
 _PLAIN: Final = frozenset("biufcV")
 _kind_of: Final = attrgetter("dtype.kind")
+_graph_of: Final = attrgetter("graph")
 
 Place = np.ndarray | Slot
 
@@ -48,6 +50,7 @@ class State:
         keys: Name → store key, of the variables where they differ (TensorFlow made the name unique, not the key).
         seed: The seed of the store that the variables are in; None if there is no one store.
         holder: The mapping that holds the plain arrays, if it can be changed.
+        roster: The variables as columns, if they are of one store and nothing about them is special.
     """
 
     places: Mapping[str, Place]
@@ -55,16 +58,23 @@ class State:
     keys: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     holder: MutableMapping[str, Any] | None = None
+    roster: Roster | None = None
+
+    def arrays(self) -> Mapping[str, np.ndarray] | None:
+        """Return all values as arrays, if they are to be had without a slot for each."""
+        return self.plain if self.roster is None else self.roster.arrays()
 
     @property
     def plain(self) -> Mapping[str, np.ndarray] | None:
         """The places, if all of them are plain arrays."""
-        if set(map(type, self.places.values())) <= {np.ndarray}:
+        if self.roster is None and set(map(type, self.places.values())) <= {np.ndarray}:
             return self.places  # type: ignore[return-value]
         return None
 
     def trainable(self) -> frozenset[str] | None:
         """Return the names of the trainable variables; None if the object does not say."""
+        if self.roster is not None:
+            return self.roster.trainable()
         if self.plain is not None:
             return None
         known = {name: place.trainable for name, place in self.places.items() if not isinstance(place, np.ndarray)}
@@ -78,6 +88,36 @@ class State:
         if isinstance(place, Slot):
             return place
         return ArraySlot(name, place, None if self.holder is None else _setter(self.holder, name))
+
+
+@final
+class _Slots(Mapping[str, Place]):
+    """The slots of variables, made when the first is asked for: a save asks for none."""
+
+    def __init__(self, names: list[str], variables: list[Any]) -> None:
+        self._names = names
+        self._variables = variables
+        self._made: dict[str, Place] | None = None
+
+    def _slots(self) -> dict[str, Place]:
+        if self._made is None:
+            self._made = dict(zip(self._names, map(VariableSlot, self._names, self._variables), strict=True))
+        return self._made
+
+    def __getitem__(self, name: str) -> Place:
+        return self._slots()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def values(self) -> Any:
+        return self._slots().values()
+
+    def items(self) -> Any:
+        return self._slots().items()
 
 
 def value_of(place: Place) -> np.ndarray | LazyVariable:
@@ -132,17 +172,18 @@ def _variables(value: Any) -> list[Any] | None:
         return list(value.global_variables())
     if not isinstance(value, Template | VariableStore):
         return None
-    local = {
-        id(variable)
-        for graph in {id(v.graph): v.graph for v in value.variables}.values()
-        for variable in graph.get_collection(GraphKeys.LOCAL_VARIABLES)
-    }
-    return [variable for variable in value.variables if id(variable) not in local]
+    variables: list[Any] = value.variables
+    stores = [value] if isinstance(value, VariableStore) else set(map(_graph_of, variables))
+    local = {id(variable) for store in stores for variable in store.get_collection(GraphKeys.LOCAL_VARIABLES)}
+    return [variable for variable in variables if id(variable) not in local] if local else variables
 
 
 def _variable_state(variables: Iterable[Any], whole: Any) -> State:
+    found = list(variables)
+    if (roster := roster_of(found)) is not None:
+        return State(_Slots(roster.names, found), lambda: whole, roster.keys, roster.seed, roster=roster)
     flat: dict[int, Any] = {}
-    for variable in variables:
+    for variable in found:
         if _is_variable(variable):
             flat[id(variable)] = variable  # one that is listed twice is still one
         else:

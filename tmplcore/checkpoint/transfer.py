@@ -149,21 +149,25 @@ def move(reader: Reader, state: State, moves: Moves, *, verify: bool, progress: 
         DamagedError: A hash does not hold; `overwritten` names the variables of the target that are changed.
     """
     direct = moves.direct
+    more: dict[str, np.ndarray] = {}
     names: dict[str, str] = {}
     others: list[Move] = []
     for source, name in moves.others:
         slot = state.slot(name)
         memory = slot.memory()
-        if memory is None or memory.dtype != source.dtype or memory.dtype.hasobject:
+        if memory is None or memory.dtype != source.dtype or memory.shape != source.shape or memory.dtype.hasobject:
             others.append(Move(source, slot, memory))
         else:
-            direct[source.name] = memory
+            more[source.name] = memory
             names[source.name] = name
+    if more:
+        direct = {**direct, **more}
     done: list[str] = []
     with _overwriting(done, direct, names):
-        reader.read_into(direct, verify=verify)
-    done += map(names.get, direct, direct) if names else direct
+        reader.fill(direct, verify=verify)
     progress(sum(map(attrgetter("nbytes"), direct.values())))
+    if others:
+        done += map(names.get, direct, direct)
     for batch in _batches(others):
         with _overwriting(done, (), {}):
             _move_batch(reader, batch, done, verify)

@@ -16,6 +16,7 @@ from tmplcore.errors import InvalidArgumentError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
 from tmplcore.initial import as_constant
 from tmplcore.initializers import RandomNormal, RandomUniform, TruncatedNormal
+from tmplcore.naming import check_op_name
 from tmplcore.random import drawing
 from tmplcore.shapes import as_shape
 from tmplcore.store import current_frame, get_default_store
@@ -40,6 +41,7 @@ __all__ = [
 def take_name(name: str) -> str:
     """Take an op name in the current name scope and return it, made unique."""
     frame = current_frame()
+    check_op_name(name, frame.prefix)
     return frame.store.names.open(name, frame.ops, frame.around.journal).text[:-1]
 
 

@@ -22,8 +22,18 @@ def _part(parameter: Any, shape: tuple[int, ...], block: int, count: int) -> Any
     return np.broadcast_to(parameter, shape).flat[block * BLOCK : block * BLOCK + count]
 
 
+def _check_kind(dtype: DType) -> None:
+    """Refuse a type in which there is no uniform distribution."""
+    if not (dtype.is_floating or dtype.name in {"int32", "int64"}):
+        raise InitializerError(
+            f"Argument `dtype` got invalid value {dtype!s}. Accepted dtypes are the floating ones, int32 and int64.",
+            hint=f"name an initializer for {dtype.name}, such as zeros",
+        )
+
+
 def uniform(shape: tuple[int, ...], dtype: DType, low: Any, high: Any, seed: int | None) -> Piece:
     """Numbers in [low, high)."""
+    _check_kind(dtype)
     work = working_type(dtype, 0.0)
     stream = next_stream(seed)
 
@@ -95,10 +105,7 @@ class RandomUniform(Initializer):
     def _pieces(self, shape: tuple[int, ...], dtype: DType, partition_info: Any) -> Piece:
         if dtype.is_floating:
             return uniform(shape, dtype, self.minval, 1.0 if self.maxval is None else self.maxval, self.seed)
-        if dtype.name not in {"int32", "int64"}:
-            raise InitializerError(
-                f"Argument `dtype` got invalid value {dtype!s}. Accepted dtypes are the floating ones, int32 and int64."
-            )
+        _check_kind(dtype)
         if self.maxval is None:
             raise InitializerError(f"Must specify maxval for integer dtype {dtype!r}")
         if np.any(np.asarray(self.minval) >= np.asarray(self.maxval)):

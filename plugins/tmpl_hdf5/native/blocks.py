@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-__all__ = ["BLOCK", "fallocate", "flat_blocks", "read_exactly", "read_into", "write_at"]
+__all__ = ["BLOCK", "fallocate", "flat_blocks", "read_exactly", "read_into", "start_writeback", "write_at"]
 
 BLOCK = 4 << 20
 """Bytes that are written, hashed or read in one go: large enough for the disk, small enough for the cache."""
@@ -83,6 +85,29 @@ def fallocate(fd: int, size: int) -> None:
         else:
             return
     os.ftruncate(fd, size)
+
+
+def start_writeback(fd: int, offset: int, size: int) -> None:
+    """Let the system begin to write a part of a file to the disk, where it can be asked to; do not wait for it.
+
+    A later fsync then has less to wait for. It is that one which tells of errors.
+    """
+    if (call := _sync_file_range()) is not None:
+        call(fd, offset, size, _SYNC_FILE_RANGE_WRITE)
+
+
+_SYNC_FILE_RANGE_WRITE = 2
+
+
+@functools.cache
+def _sync_file_range() -> Callable[..., int] | None:
+    """Return the system call of Linux that Python does not have."""
+    try:
+        call = ctypes.CDLL(None).sync_file_range
+    except (AttributeError, OSError, TypeError):
+        return None
+    call.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return call  # type: ignore[no-any-return]
 
 
 def flat_blocks(value: Any, max_bytes: int = BLOCK) -> Iterator[np.ndarray]:

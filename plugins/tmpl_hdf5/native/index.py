@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -42,7 +42,7 @@ Numbers = np.ndarray[Any, np.dtype[Any]]
 Kind = tuple[StoredType, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Header:
     """The fixed part of the index. Sizes and addresses are in bytes, from the start of the file.
 
@@ -136,7 +136,7 @@ class Index:
 
     Attributes:
         header: Its fixed part.
-        names: Names of the variables, in the order in which they were saved.
+        text: Names of the variables, in the order in which they were saved, as UTF-8 with a NUL between two.
         offsets: Where the data of every variable is.
         hashes: xxh3_64 of the data of every variable.
         types: The type of every variable: a position in `kinds`.
@@ -145,10 +145,11 @@ class Index:
         aliases: Rows that are a second name, and the row with the first.
         lengths: Rows of text some of whose items end in NULs, and the true length of every item.
         packed: Rows that are compressed.
+        sizes: Bytes of every variable, uncompressed.
     """
 
     header: Header
-    names: list[str]
+    text: bytes
     offsets: Numbers
     hashes: Numbers
     types: Numbers
@@ -157,17 +158,35 @@ class Index:
     aliases: dict[int, int] = field(default_factory=dict)
     lengths: dict[int, list[int]] = field(default_factory=dict)
     packed: dict[int, Packed] = field(default_factory=dict)
+    sizes: Numbers = field(init=False)
+    _names: list[str] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        try:
+            self.sizes = kind_sizes(self.kinds)[self.types]
+        except IndexError:
+            raise DamagedError("its index names a type that its table does not have") from None
 
     @property
-    def sizes(self) -> Numbers:
-        """Bytes of every variable, uncompressed."""
-        return kind_sizes(self.kinds)[self.types] if self.kinds else np.zeros(0, np.int64)
+    def names(self) -> list[str]:
+        """Names of the variables. Made when they are asked for: reading into arrays needs none of them."""
+        if self._names is None:
+            self._names = self.text.decode().split("\0") if self.header.rows else []
+        return self._names
+
+    def is_listed(self, names: Collection[str]) -> bool:
+        """Tell whether these are the names of all variables, in their order."""
+        try:
+            return len(names) == self.header.rows and "\0".join(names).encode() == self.text
+        except (TypeError, UnicodeEncodeError):  # no name of a checkpoint
+            return False
 
     @property
     def is_packed(self) -> Numbers:
         """Which rows are compressed."""
-        found = np.zeros(len(self.names), bool)
-        found[list(self.packed)] = True
+        found = np.zeros(self.header.rows, bool)
+        if self.packed:
+            found[list(self.packed)] = True
         return found
 
     def trainable(self, row: int) -> bool | None:
@@ -175,14 +194,13 @@ class Index:
         return _TRAINABLE.get(int(self.flags[row]))
 
     @classmethod
-    def decode(cls, data: bytes) -> Index:
-        """Decode and check an index.
+    def decode(cls, header: Header, data: bytes) -> Index:
+        """Decode and check an index, of which the fixed part has been unpacked.
 
         Raises:
             UnreadableError: It is not one, or of a later version.
             DamagedError: Something in it cannot be, or is not what was written.
         """
-        header = Header.unpack(data)
         if header.index_size != len(data):
             raise DamagedError(f"its index should have {header.index_size} bytes and has {len(data)}")
         if xxhash.xxh3_128_digest(memoryview(data)[:-_HASH]) != data[-_HASH:]:
@@ -193,11 +211,9 @@ class Index:
             columns.append(np.frombuffer(data, kind, rows, at))
             at += columns[-1].nbytes
         text = data[at : at + header.names]
-        names = _names(text, rows)
+        _check_names(text, rows)
         table = _json(data[at + header.names : at + header.names + header.table])
-        index = cls(header, names, columns[0].view("<i8"), columns[1], columns[2], _kinds(table), columns[3])
-        if rows and int(index.types.max()) >= len(index.kinds):
-            raise DamagedError("its index names a type that its table does not have")
+        index = cls(header, text, columns[0].view("<i8"), columns[1], columns[2], _kinds(table), columns[3])
         try:
             index._read_table(table)
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
@@ -247,22 +263,25 @@ class Index:
 
     def _check_places(self) -> None:
         """All data is inside the data region, aligned, and no two variables overlap."""
-        sizes = self.sizes
-        plain = (sizes > 0) & ~self.is_packed
-        if self.aliases:
-            plain[list(self.aliases)] = False
-        offsets, sizes = self.offsets[plain], sizes[plain]
+        offsets, sizes = self.offsets, self.sizes
+        if self.aliases or self.packed or not sizes.all():
+            plain = sizes > 0
+            plain[[*self.aliases, *self.packed]] = False
+            offsets, sizes = offsets[plain], sizes[plain]
         if not len(offsets):
             return
-        if int(offsets.min()) < self.header.data or int((offsets % ALIGNMENT).max()):
-            raise DamagedError("its index places a variable outside the data, or not aligned")
-        if int(offsets.max()) > self.header.size or int((self.header.size - offsets - sizes).min()) < 0:
+        if int(offsets.max()) > self.header.size:  # sizes are below 2**62: from here on no sum overflows
             raise DamagedError("its index places a variable past the end of the file")
-        if (np.diff(offsets) < 0).any():
+        ends = offsets + sizes
+        if (ends[:-1] > offsets[1:]).any():
             order = np.argsort(offsets, kind="stable")
-            offsets, sizes = offsets[order], sizes[order]
-        if (offsets[:-1] + sizes[:-1] > offsets[1:]).any():
-            raise DamagedError("its index places two variables on the same bytes")
+            offsets, ends = offsets[order], ends[order]
+            if (ends[:-1] > offsets[1:]).any():
+                raise DamagedError("its index places two variables on the same bytes")
+        if int(ends[-1]) > self.header.size:
+            raise DamagedError("its index places a variable past the end of the file")
+        if int(offsets[0]) < self.header.data or int(np.bitwise_or.reduce(offsets)) % ALIGNMENT:
+            raise DamagedError("its index places a variable outside the data, or not aligned")
 
 
 def kind_sizes(kinds: list[Kind]) -> Numbers:
@@ -312,22 +331,22 @@ def _is_run(chunk: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     return chunk[axis] <= shape[axis] and chunk[axis + 1 :] == shape[axis + 1 :]
 
 
-def _names(text: bytes, rows: int) -> list[str]:
+def _check_names(text: bytes, rows: int) -> None:
     if not rows:
-        return []
+        return
     try:
         check_text(b"\0" + text + b"\0")
-        names = text.decode().split("\0")
+        if not text.isascii():
+            text.decode()
     except (UnicodeDecodeError, InvalidNameError) as error:
         raise DamagedError(f"its index has a name that cannot be: {error}") from None
-    if len(names) != rows:
-        raise DamagedError(f"its index should have {rows} names and has {len(names)}")
-    return names
+    if (found := text.count(b"\0") + 1) != rows:
+        raise DamagedError(f"its index should have {rows} names and has {found}")
 
 
 def _json(data: bytes) -> dict[str, Any]:
     try:
-        table = json.loads(data)
+        table = json.loads(data.decode())
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"the table in its index is not JSON: {error}") from None
     if not isinstance(table, dict):

@@ -15,12 +15,14 @@ from tmpl_hdf5.native.index import Kind
 from tmpl_hdf5.native.packing import chunk_shape, codec_for, filters_for
 from tmpl_hdf5.native.plan import Packing, Plan
 from tmpl_hdf5.native.text import Text, encode_text
+from tmplcore.checkpoint.columns import identities
 from tmplcore.checkpoint.format import LazyVariable, WriteOptions
 from tmplcore.errors import SaveError
 
 __all__ = ["Layout", "find_layout"]
 
 _KEPT_BYTES = 64 << 20  # of structures of earlier saves
+_AT_ONCE = 1000
 _shape_of = attrgetter("shape")
 _dtype_of = attrgetter("dtype")
 
@@ -60,22 +62,13 @@ class _Layouts:
         self._kept: list[Layout] = []
         self._lock = threading.Lock()
 
-    def find(self, names: list[str], values: list[Any], aliases: dict[int, int], meta_size: int) -> Layout | None:
-        """Return the layout for such values.
-
-        Shapes are compared one by one: 100,000 tuples kept at once would wake the garbage collector.
-        """
+    def find(self, names: list[str], values: list[Any], meta_size: int) -> Layout | None:
+        """Return the layout for such values."""
         with self._lock:
             kept = list(self._kept)
         for layout in kept:
             subject = layout.subject
-            if (
-                subject.meta_size == meta_size
-                and subject.names == names
-                and subject.aliases == aliases
-                and list(map(_dtype_of, values)) == subject.dtypes
-                and all(map(eq, map(_shape_of, values), subject.shapes))
-            ):
+            if subject.meta_size == meta_size and subject.names == names and _fits(subject, values):
                 return layout
         return None
 
@@ -94,13 +87,32 @@ class _Layouts:
 _layouts = _Layouts()
 
 
+def _fits(subject: _Subject, values: list[Any]) -> bool:
+    """Tell whether values have the shapes, dtypes and aliases of a layout.
+
+    A thousand at a time: after each step the objects are still in the processor's cache for the next, and their shapes
+    are never alive all at once, which would wake the garbage collector.
+    """
+    ids = np.empty(len(values), np.intp)
+    plain = True
+    for start in range(0, len(values), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        some = values[part]
+        if list(map(_dtype_of, some)) != subject.dtypes[part]:
+            return False
+        if not all(map(eq, map(_shape_of, some), subject.shapes[part])):
+            return False
+        ids[part] = identities(some)
+        plain = plain and list(map(type, some)).count(np.ndarray) == len(some)
+    return subject.aliases == (_twins(ids) if plain else _aliases(subject.names, values))
+
+
 def find_layout(
     names: list[str], values: list[Any], meta_size: int, options: WriteOptions
 ) -> tuple[Layout, dict[int, Text]]:
     """Return the layout for these values, an earlier one if it still fits, and the text among them, encoded."""
-    aliases = _aliases(names, values)
     try:
-        layout = None if options.compression else _layouts.find(names, values, aliases, meta_size)
+        layout = None if options.compression else _layouts.find(names, values, meta_size)
         if layout is not None:
             texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
             if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
@@ -112,7 +124,7 @@ def find_layout(
         raise _not_an_array(names, values) from None
     if not all(issubclass(kind, np.dtype) for kind in set(map(type, dtypes))):
         raise _not_an_array(names, values)
-    subject = _Subject(names, shapes, dtypes, aliases, meta_size)
+    subject = _Subject(names, shapes, dtypes, _aliases(names, values), meta_size)
     texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
     layout = _new_layout(subject, texts, options)
     if not layout.plan.packings:  # their sizes depend on the values
@@ -183,17 +195,22 @@ def _packings(subject: _Subject, kinds: list[Kind], types: np.ndarray, options: 
     return packings
 
 
-def _aliases(names: list[str], values: list[Any]) -> dict[int, int]:
-    """Return the rows whose value is the very object of an earlier row, or says so itself, and that row."""
-    identities = np.fromiter(map(id, values), np.int64, len(values))
-    ordered = np.sort(identities)
+def _twins(ids: np.ndarray) -> dict[int, int]:
+    """Return the rows of objects that an earlier row has, and that row."""
+    ordered = np.sort(ids)
     aliases: dict[int, int] = {}
     if (ordered[1:] == ordered[:-1]).any():
         firsts: dict[int, int] = {}
-        for row, identity in enumerate(identities.tolist()):
+        for row, identity in enumerate(ids.tolist()):
             first = firsts.setdefault(identity, row)
             if first != row:
                 aliases[row] = first
+    return aliases
+
+
+def _aliases(names: list[str], values: list[Any]) -> dict[int, int]:
+    """Return the rows whose value is the very object of an earlier row, or says so itself, and that row."""
+    aliases = _twins(identities(values))
     if any(issubclass(kind, LazyVariable) for kind in set(map(type, values))):
         rows = dict(zip(names, range(len(names)), strict=True))
         for row, value in enumerate(values):

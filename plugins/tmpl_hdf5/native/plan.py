@@ -15,6 +15,7 @@ import xxhash
 from tmpl_hdf5.names import OWN_GROUP, check_names, to_paths
 from tmpl_hdf5.native.dtypes import StoredType, stored_type
 from tmpl_hdf5.native.index import ALIGNMENT, Header, Packed, encode_table, kind_sizes
+from tmpl_hdf5.native.small import Batch, batches
 from tmpl_hdf5.native.structure import UNDEFINED, DatasetHeader, Filter, Structure, chunk_tree, chunk_tree_size
 from tmplcore.errors import InvalidNameError, SaveError
 
@@ -54,7 +55,7 @@ class Plan:
         packings: Rows that are to be compressed.
         offsets: Where every variable goes; 0 for those without data and the compressed ones.
         sizes: Bytes of every variable.
-        small: Rows whose data is written together, in file order.
+        batches: The rows whose data is written together, in file order.
         large: Rows whose data is written by itself, in file order.
         header: The header of the index, as far as it is known before the data is.
         tail: The names and the table of the index.
@@ -70,7 +71,7 @@ class Plan:
     packings: dict[int, Packing] = field(default_factory=dict)
     offsets: Numbers = field(init=False)
     sizes: Numbers = field(init=False)
-    small: Numbers = field(init=False)
+    batches: list[Batch] = field(init=False)
     large: Numbers = field(init=False)
     header: Header = field(init=False)
     tail: bytes = field(init=False)
@@ -146,11 +147,11 @@ class Plan:
         data = at = round_up(meta + self.meta_size, PAGE)
         plain = own & (self.sizes > 0)
         plain[list(self.packings)] = False
-        self.small = np.flatnonzero(plain & (self.sizes < LARGE))
+        small = np.flatnonzero(plain & (self.sizes < LARGE))
         self.large = np.flatnonzero(plain & (self.sizes >= LARGE))
         self.offsets = np.zeros(rows, np.int64)
         end = data
-        for members, alignment in ((self.small, ALIGNMENT), (self.large, PAGE)):
+        for members, alignment in ((small, ALIGNMENT), (self.large, PAGE)):
             if len(members):
                 at = round_up(at, alignment)
                 steps = -(-self.sizes[members] // alignment) * alignment
@@ -160,6 +161,7 @@ class Plan:
                 end = int(self.offsets[members[-1]] + self.sizes[members[-1]])
         for row, first in self.aliases.items():
             self.offsets[row] = self.offsets[first]
+        self.batches = batches(small, self.offsets, self.sizes)
         self.header = replace(draft, meta=meta, data=data, size=end)
 
     def _describe(self, structure: Structure, objects: Numbers) -> None:

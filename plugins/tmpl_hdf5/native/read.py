@@ -8,8 +8,8 @@ import os
 import stat
 import struct
 import threading
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping
+from itertools import compress, repeat
 from operator import attrgetter, eq
 from pathlib import Path
 from typing import Any, final
@@ -19,7 +19,6 @@ import xxhash
 
 from tmpl_hdf5.native.blocks import read_exactly, read_into
 from tmpl_hdf5.native.check import check_meta, check_padding, check_rows
-from tmpl_hdf5.native.dtypes import StoredType
 from tmpl_hdf5.native.index import HEADER_SIZE, Header, Index
 from tmpl_hdf5.native.metadata import decode_meta
 from tmpl_hdf5.native.packing import unpack
@@ -33,10 +32,13 @@ from tmplcore.errors import CheckpointNotFoundError, DamagedError, UnreadableErr
 __all__ = ["NativeReader", "NativeVariable"]
 
 _SMALLEST_BOMB = 64 << 20
+_HEAD = 64 << 10  # read first: all of the structure and the index, unless there are hundreds of variables
 # A pipe in place of a file is not waited for.
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_LAYOUT = struct.Struct("<BBQQ")
 _shape_of = attrgetter("shape")
 _dtype_of = attrgetter("dtype")
+_is_plain = attrgetter("flags.carray")  # C order, aligned, writable
 
 
 @final
@@ -115,8 +117,9 @@ class NativeReader(Reader):
             if not stat.S_ISREG(about.st_mode):
                 raise UnreadableError("it is not a file")
             self.size = about.st_size
-            self.index = self._open()
-            problems = self.structure_damage()
+            head = os.pread(self._fd, _HEAD, 0)
+            self.index = self._decoded(head, getattr(about, "st_blocks", 1 << 40) * 512)
+            problems = self.structure_damage(head)
             if problems and not damaged:
                 hint = "if it was edited with an HDF5 tool on purpose, read it as --format hdf5"
                 if self.size < self.index.header.size:
@@ -133,21 +136,28 @@ class NativeReader(Reader):
             os.close(self._fd)
             raise
 
-    def _open(self) -> Index:
-        at, size = index_place(os.pread(self._fd, FIRST_HEADER + 120, 0))
-        header = Header.unpack(read_exactly(self._fd, HEADER_SIZE, at))
-        allocated = getattr(os.fstat(self._fd), "st_blocks", 1 << 40) * 512
+    def _decoded(self, head: bytes, allocated: int) -> Index:
+        """Return the index, of a file that begins with `head` and takes that many bytes of the disk."""
+        at, size = index_place(head)
+        header = Header.unpack(self._bytes(at, HEADER_SIZE, head))
         if (at, size) != (header.index, header.index_size) or size > max(_SMALLEST_BOMB, 8 * allocated):
             raise DamagedError("the sizes in its index cannot be")
-        return Index.decode(read_exactly(self._fd, size, at))
+        return Index.decode(header, self._bytes(at, size, head))
 
-    def structure_damage(self) -> list[Damage]:
-        """Check the size of the file and the hash of its structure; return what is wrong."""
+    def _bytes(self, at: int, size: int, head: bytes) -> bytes:
+        return head[at : at + size] if at + size <= len(head) else read_exactly(self.fd, size, at)
+
+    def structure_damage(self, head: bytes = b"") -> list[Damage]:
+        """Check the size of the file and the hash of its structure; return what is wrong.
+
+        Args:
+            head: The file's first bytes, as far as they have just been read.
+        """
         header = self.index.header
         found = []
         if self.size != header.size:
             found.append(self.damage(None, f"the file has {self.size} bytes and should have {header.size}"))
-        if self._structure_hash(header) != header.structure_hash:
+        if self._structure_hash(header.structure, head) != header.structure_hash:
             problem = "the structure is not what was written: the hash differs"
             found.append(self.damage(None, problem, 0, header.structure))
         return found
@@ -156,12 +166,14 @@ class NativeReader(Reader):
         """Return a finding in this file."""
         return Damage(name, problem, str(self.path), start, stop)
 
-    def _structure_hash(self, header: Header) -> bytes:
+    def _structure_hash(self, size: int, head: bytes) -> bytes:
+        if size <= len(head):
+            return xxhash.xxh3_128_digest(memoryview(head)[:size])
         digest = xxhash.xxh3_128()
-        buffer = memoryview(bytearray(min(1 << 20, header.structure)))
-        for start in range(0, header.structure, len(buffer)):
-            view = buffer[: min(len(buffer), header.structure - start)]
-            read_into(self._fd, view, start)
+        buffer = memoryview(bytearray(min(1 << 20, size)))
+        for start in range(0, size, len(buffer)):
+            view = buffer[: min(len(buffer), size - start)]
+            read_into(self.fd, view, start)
             digest.update(view)
         return digest.digest()
 
@@ -191,7 +203,7 @@ class NativeReader(Reader):
         return iter(self.index.names)
 
     def __len__(self) -> int:
-        return len(self.index.names)
+        return self.index.header.rows
 
     def items(self) -> ItemsView[str, LazyVariable]:
         """Names and variables, made as they are asked for."""
@@ -212,13 +224,16 @@ class NativeReader(Reader):
 
     def variables(self) -> Iterator[NativeVariable]:
         """Yield all variables, fast."""
-        names, shapes, dtypes = self.columns()
-        return map(NativeVariable, repeat(self), range(len(names)), names, shapes, dtypes)
+        return map(NativeVariable, repeat(self), range(len(self)), self.index.names, *self.columns())
 
-    def columns(self) -> tuple[list[str], list[tuple[int, ...]], list[np.dtype[Any]]]:
-        """Return names, shapes and dtypes; see `Reader.columns`."""
+    def columns(self) -> tuple[list[tuple[int, ...]], list[np.dtype[Any]]]:
+        """Return shapes and dtypes; see `Reader.columns`."""
         shapes, _, dtypes = self._expanded(self.index.types)
-        return self.index.names, shapes, dtypes
+        return shapes, dtypes
+
+    def lists(self, names: Collection[str]) -> bool:
+        """Compare names as text, of which none has to be taken apart; see `Reader.lists`."""
+        return self.index.is_listed(names)
 
     def _expanded(self, types: np.ndarray) -> tuple[list[Any], list[Any], list[Any]]:
         """Return the shape, the stored dtype and the dtype of rows, of which the types are given."""
@@ -260,8 +275,9 @@ class NativeReader(Reader):
         self, names: Iterable[str] | None = None, *, mapped: bool = False, verify: bool = False
     ) -> dict[str, np.ndarray]:
         """Return arrays; see `Reader.read`."""
-        wanted = self.index.names if names is None else list(names)
-        rows = self._numbers(wanted)
+        names = None if names is None else list(names)
+        rows = self._numbers(names)
+        wanted = self.index.names if names is None else names
         index = self.index
         types = index.types[rows]
         if mapped:
@@ -284,31 +300,39 @@ class NativeReader(Reader):
         return dict(zip(wanted, outs, strict=True))
 
     def read_into(self, targets: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
-        """Fill arrays; see `Reader.read_into`."""
-        names, outs = list(targets), list(targets.values())
-        rows = self._numbers(names)
+        """Fill arrays; see `Reader.read_into`. Nothing is touched unless all of them fit and can be written to."""
+        outs = list(targets.values())
+        rows = self._numbers(targets)
         types = self.index.types[rows]
         shapes, _, dtypes = self._expanded(types)
         # Shapes one by one: 100,000 tuples kept at once would wake the garbage collector.
         if not all(map(eq, map(_shape_of, outs), shapes)) or list(map(_dtype_of, outs)) != dtypes:
-            for name, out, shape, dtype in zip(names, outs, shapes, dtypes, strict=True):
+            for name, out, shape, dtype in zip(targets, outs, shapes, dtypes, strict=True):
                 if out.shape != shape or out.dtype != dtype:
                     raise ValueError(f"{name!r} is {shape} {dtype}, the array is {out.shape} {out.dtype}")
-        # Buffers of another dtype than the stored one, and what has no memory to read into.
-        odd = _any([stored.raw != stored.dtype for stored, _ in self.index.kinds], types)
-        buffers = list(outs) if odd.any() else outs
-        for number in np.flatnonzero(odd).tolist():
-            buffers[number] = self._buffer(outs[number], self.kind(int(rows[number]))[0])
-        damage = self._fill(rows, buffers, verify=verify)
-        for row, out, buffer in zip(rows.tolist(), outs, buffers, strict=True) if odd.any() else ():
-            if not np.may_share_memory(out, buffer):
-                out[...] = self._finished(row, buffer)
-        self._refuse(damage, names)
+        is_text = [stored.is_text for stored, _ in self.index.kinds]
+        if all(map(_is_plain, outs)) and not any(is_text):
+            self._fill_named(rows, outs, targets, verify=verify)
+            return
+        for name, out in zip(targets, outs, strict=True):
+            if not out.flags.writeable:
+                raise ValueError(f"the array {name!r} is read-only")
+        # Text, and arrays that are not one run of memory: through copies, which are read (and verified) first.
+        copied = [is_text[kind] or not out.flags.carray for kind, out in zip(types.tolist(), outs, strict=True)]
+        copies = self.read(compress(targets, copied), verify=verify)
+        self.fill({name: out for name, out in targets.items() if name not in copies}, verify=verify)
+        for name, value in copies.items():
+            targets[name][...] = value
 
-    def _buffer(self, out: np.ndarray, stored: StoredType) -> np.ndarray:
-        if stored.is_text or not out.flags.c_contiguous:
-            return np.empty(out.shape, stored.raw)
-        return out.view(stored.raw)
+    def fill(self, arrays: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
+        """Fill arrays that fit; see `Reader.fill`."""
+        self._fill_named(self._numbers(arrays), list(arrays.values()), arrays, verify=verify)
+
+    def _fill_named(self, rows: np.ndarray, outs: list[np.ndarray], names: Iterable[str], *, verify: bool) -> None:
+        odd = _any([stored.raw != stored.dtype for stored, _ in self.index.kinds], self.index.types[rows])
+        for number in np.flatnonzero(odd).tolist():  # what has no buffer of its own dtype: bfloat16, times
+            outs[number] = outs[number].view(self.kind(int(rows[number]))[0].raw)
+        self._refuse(self._fill(rows, outs, verify=verify), names)
 
     def _finished(self, row: int, out: np.ndarray) -> np.ndarray:
         """Return what was read as the user knows it."""
@@ -317,9 +341,10 @@ class NativeReader(Reader):
             return decode_text(out, stored, self.index.lengths.get(row))
         return out if out.dtype == stored.dtype else out.view(stored.dtype)
 
-    def _numbers(self, names: list[str]) -> np.ndarray:
-        if names == self.index.names:
-            return np.arange(len(names))
+    def _numbers(self, names: Collection[str] | None) -> np.ndarray:
+        """Return the rows of some variables; of all, for None."""
+        if names is None or self.index.is_listed(names):
+            return np.arange(len(self))
         try:
             return np.array(list(map(self._positions().__getitem__, names)), np.int64)
         except KeyError as error:
@@ -343,13 +368,7 @@ class NativeReader(Reader):
             places, offsets = places[order], offsets[order]
         buffers = outs if np.array_equal(places, np.arange(len(outs))) else list(map(outs.__getitem__, places.tolist()))
         try:
-            try:
-                hashes = fill(self.fd, offsets, sizes[places], buffers, LARGE, hashed=verify)
-            except (BufferError, TypeError, ValueError):  # an array is not contiguous
-                copies = [np.empty(buffer.shape, buffer.dtype) for buffer in buffers]
-                hashes = fill(self.fd, offsets, sizes[places], copies, LARGE, hashed=verify)
-                for buffer, copy in zip(buffers, copies, strict=True):
-                    buffer[...] = copy
+            hashes = fill(self.fd, offsets, sizes[places], buffers, LARGE, hashed=verify)
         except EOFError as error:
             raise DamagedError(f"{self.path} is cut short: {error}", hint="tmplctl verify says what is whole") from None
         if hashes is not None:
@@ -379,7 +398,7 @@ class NativeReader(Reader):
         problem = "the data is not what was written: the hash differs"
         return self.damage(self.index.names[row], problem, at, at + int(self.index.sizes[row]))
 
-    def _refuse(self, damage: list[Damage], overwritten: Sequence[str]) -> None:
+    def _refuse(self, damage: list[Damage], overwritten: Iterable[str]) -> None:
         if damage:
             names = ", ".join(repr(found.name) for found in damage[:5]) + (", …" if len(damage) > 5 else "")
             raise DamagedError(
@@ -395,7 +414,7 @@ class NativeReader(Reader):
         """Check every byte of the file, or the structure and some variables; see `Reader.verify`."""
         yield from self.structure_damage()
         yield from check_meta(self)
-        rows = self._numbers(self.index.names if names is None else list(names))
+        rows = self._numbers(None if names is None else list(names))
         yield from check_rows(self, rows, jobs=jobs, progress=progress)
         if names is None:
             yield from check_padding(self)
@@ -431,10 +450,7 @@ def index_place(head: bytes) -> tuple[int, int]:
     if head[:9] != SIGNATURE + b"\0" or len(head) < FIRST_HEADER + 120:
         raise UnreadableError("it does not begin as a native checkpoint does")
     # The first object header is the index's: prefix (16), dataspace (24), datatype (24), fill value (16), layout.
-    header = head[FIRST_HEADER:]
-    layout = 16 + 24 + 24 + 16
-    version, kind = header[layout + 8 : layout + 10]
-    at, size = struct.unpack_from("<QQ", header, layout + 10)
-    if header[:1] != b"\1" or (version, kind) != (3, 1) or at >= 1 << 62 or size >= 1 << 62 or size < HEADER_SIZE:
+    version, kind, at, size = _LAYOUT.unpack_from(head, FIRST_HEADER + 16 + 24 + 24 + 16 + 8)
+    if head[FIRST_HEADER] != 1 or (version, kind) != (3, 1) or at >= 1 << 62 or size >= 1 << 62 or size < HEADER_SIZE:
         raise UnreadableError("its first object is not an index")
     return at, size

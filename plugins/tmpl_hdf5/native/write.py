@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from operator import itemgetter
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -23,21 +19,25 @@ from tmpl_hdf5.native.index import ALIGNMENT, Packed
 from tmpl_hdf5.native.layouts import Layout, find_layout
 from tmpl_hdf5.native.metadata import encode_meta
 from tmpl_hdf5.native.packing import chunk_origins, pack_chunk
+from tmpl_hdf5.native.pipe import Pipe
 from tmpl_hdf5.native.plan import Plan, round_up
+from tmpl_hdf5.native.small import write_small
 from tmpl_hdf5.native.text import Text
+from tmplcore.checkpoint.columns import Columns
 from tmplcore.checkpoint.format import LazyVariable, Metadata, WriteOptions
 from tmplcore.errors import SaveError
 
 __all__ = ["write"]
-
-_SMALL_BATCH = 1 << 20  # bytes of small variables that are joined, written and hashed while they are in the cache
 
 Value = np.ndarray | LazyVariable
 
 
 def write(path: Path, variables: Mapping[str, Value], meta: Metadata, options: WriteOptions) -> None:
     """Write a checkpoint at a path that does not exist yet. See `tmplcore.checkpoint.format.Format.write`."""
-    names, values = list(variables), list(variables.values())
+    if isinstance(variables, Columns):
+        names, values = variables.names, variables.arrays
+    else:
+        names, values = list(variables), list(variables.values())
     text = encode_meta(meta)
     layout, texts = find_layout(names, values, len(text), options)
     try:
@@ -64,96 +64,42 @@ def _fill(
     path: Path, fd: int, layout: Layout, values: list[Any], texts: dict[int, Text], meta: bytes, options: WriteOptions
 ) -> None:
     plan = layout.plan
-    header = plan.header
-    fallocate(fd, header.size)
+    fallocate(fd, plan.header.size)
     hashes = np.zeros(len(values), np.uint64)
-    foreign = layout.foreign
-    if not set(map(type, values)) <= {np.ndarray}:
-        foreign |= {row for row, value in enumerate(values) if type(value) is not np.ndarray}
-    if not plan.packings:
-        write_at(fd, plan.image, 0)
-    for batch in _batches(plan):
-        size = _write_small(fd, plan, batch, values, foreign, texts, hashes)
-        if options.progress is not None:
-            options.progress(size)
-    with _Pipe(fd, options) as pipe:
+    with Pipe(fd, options) as pipe:
+        if not plan.packings:
+            pipe.write(plan.image, 0, counts=False)
+        write_small(
+            pipe,
+            plan.batches,
+            values,
+            hashes,
+            layout.foreign,
+            lambda row: raw_array(values[row], plan.kinds[plan.types[row]][0], texts.get(row)),
+        )
         for row in _write_directly(path, fd, plan, values, texts, hashes, options):
             _write_large(pipe, plan, row, values[row], texts.get(row), hashes)
         _write_packed(pipe, plan, values, texts, hashes)
-    for row, first in plan.aliases.items():
-        hashes[row] = hashes[first]
-    hashes[plan.sizes == 0] = xxhash.xxh3_64_intdigest(b"")
+        for row, first in plan.aliases.items():
+            hashes[row] = hashes[first]
+        hashes[plan.sizes == 0] = xxhash.xxh3_64_intdigest(b"")
+        header = replace(plan.header, meta_hash=xxhash.xxh3_64_intdigest(meta))
+        at = header.index
+        for part in index_format.encode(
+            header, plan.offsets, hashes, plan.types, _flags(plan.names, options), plan.tail
+        ):
+            pipe.write(part, at, counts=False)
+            at += memoryview(part).nbytes
+        pipe.write(meta, header.meta, counts=False)
     if plan.packings:
         os.ftruncate(fd, plan.header.size)
         write_at(fd, plan.image, 0)
-    header = replace(plan.header, meta_hash=xxhash.xxh3_64_intdigest(meta))
-    flags = _flags(plan.names, options)
-    at = header.index
-    for part in index_format.encode(header, plan.offsets, hashes, plan.types, flags, plan.tail):
-        if len(part):
-            write_at(fd, part, at)
-        at += memoryview(part).nbytes
-    write_at(fd, meta, header.meta)
 
 
 def _flags(names: list[str], options: WriteOptions) -> np.ndarray:
     if options.trainable is None:
         return np.zeros(len(names), np.uint8)
     return np.fromiter(map(options.trainable.__contains__, names), np.uint8, len(names)) + np.uint8(1)
-
-
-def _batches(plan: Plan) -> list[np.ndarray]:
-    """Return the small rows in runs of about `_SMALL_BATCH` bytes."""
-    if not len(plan.small):
-        return []
-    ends = np.cumsum(plan.sizes[plan.small])
-    cuts = np.searchsorted(ends, np.arange(_SMALL_BATCH, int(ends[-1]), _SMALL_BATCH))
-    return [batch for batch in np.split(plan.small, cuts) if len(batch)]
-
-
-def _write_small(
-    fd: int,
-    plan: Plan,
-    rows: np.ndarray,
-    values: list[Any],
-    foreign: frozenset[int],
-    texts: dict[int, Text],
-    hashes: np.ndarray,
-) -> int:
-    """Write small variables that lie together; return how many bytes."""
-    numbers = rows.tolist()
-    first, last = numbers[0], numbers[-1]
-    if last - first + 1 == len(numbers):
-        arrays = values[first : last + 1]
-    else:
-        arrays = list(itemgetter(*numbers)(values))
-    if foreign:
-        for at, row in enumerate(numbers):
-            if row in foreign:
-                arrays[at] = raw_array(values[row], plan.kinds[plan.types[row]][0], texts.get(row))
-    offsets, sizes = plan.offsets[rows], plan.sizes[rows]
-    gaps = offsets[1:] - offsets[:-1] - sizes[:-1]
-    try:
-        data = _join(arrays, gaps)
-    except (BufferError, TypeError, ValueError):  # something is not contiguous
-        arrays = [np.ascontiguousarray(array) for array in arrays]
-        data = _join(arrays, gaps)
-    at = int(offsets[0])
-    if len(data) != int(offsets[-1] + sizes[-1]) - at:
-        raise SaveError("a variable changed its size while it was being saved")
-    write_at(fd, data, at)
-    hashes[rows] = np.fromiter(map(xxhash.xxh3_64_intdigest, arrays), np.uint64, len(arrays))
-    return len(data)
-
-
-def _join(arrays: list[Any], gaps: np.ndarray) -> bytes:
-    if not gaps.any():
-        return b"".join(arrays)
-    parts: list[Any] = [b""] * (2 * len(arrays) - 1)
-    parts[::2] = arrays
-    zeros = [bytes(gap) for gap in range(int(gaps.max()) + 1)]
-    parts[1::2] = map(zeros.__getitem__, gaps.tolist())
-    return b"".join(parts)
 
 
 def _write_directly(
@@ -186,7 +132,7 @@ def _write_directly(
     return [row for row in rows if row not in set(direct)]
 
 
-def _write_large(pipe: _Pipe, plan: Plan, row: int, value: Value, text: Text | None, hashes: np.ndarray) -> None:
+def _write_large(pipe: Pipe, plan: Plan, row: int, value: Value, text: Text | None, hashes: np.ndarray) -> None:
     stored, _ = plan.kinds[plan.types[row]]
     at, end = int(plan.offsets[row]), int(plan.offsets[row] + plan.sizes[row])
     digest = xxhash.xxh3_64()
@@ -199,7 +145,7 @@ def _write_large(pipe: _Pipe, plan: Plan, row: int, value: Value, text: Text | N
     hashes[row] = digest.intdigest()
 
 
-def _write_packed(pipe: _Pipe, plan: Plan, values: list[Any], texts: dict[int, Text], hashes: np.ndarray) -> None:
+def _write_packed(pipe: Pipe, plan: Plan, values: list[Any], texts: dict[int, Text], hashes: np.ndarray) -> None:
     """Compress variables chunk by chunk, and write each behind the last."""
     at = plan.header.size
     packed = {}
@@ -248,37 +194,3 @@ def raw_array(value: Value, stored: StoredType, text: Text | None) -> np.ndarray
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return np.ascontiguousarray(array).reshape(array.shape).view(stored.raw)
-
-
-class _Pipe:
-    """Writes in a second thread, so that the caller can hash the next block; a few writes are under way at most."""
-
-    def __init__(self, fd: int, options: WriteOptions) -> None:
-        self._fd = fd
-        self._pool = ThreadPoolExecutor(1, "tmplcore-save")  # starts its thread with the first write
-        self._waiting: deque[tuple[Future[None], int]] = deque()
-        self._progress = options.progress
-
-    def write(self, data: Any, offset: int) -> None:
-        future = self._pool.submit(write_at, self._fd, data, offset)
-        self._waiting.append((future, memoryview(data).nbytes))
-        if len(self._waiting) > 2:
-            self._take()
-
-    def _take(self) -> None:
-        future, size = self._waiting.popleft()
-        future.result()
-        if self._progress is not None:
-            self._progress(size)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            while self._waiting and kind is None:
-                self._take()
-        finally:
-            self._pool.shutdown(cancel_futures=True)

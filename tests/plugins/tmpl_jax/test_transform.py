@@ -8,7 +8,7 @@ import pytest
 
 import tmplcore
 from tmplcore import checkpoint
-from tmplcore.errors import InvalidArgumentError, InvalidTypeError, SaveError, VariableNotFoundError
+from tmplcore.errors import BackendError, InvalidArgumentError, InvalidTypeError, SaveError, VariableNotFoundError
 from tmplcore.initializers import Ones, Zeros
 
 jax = pytest.importorskip("jax")
@@ -360,6 +360,66 @@ class TestErrors:
         params, state = net.init(0, x)
         with pytest.raises(InvalidArgumentError, match="assigned to w:0, which is among params"):
             net.apply(params, state, x)
+
+    @pytest.mark.parametrize("inner", ["scan", "jit", "cond", "grad", "vmap", "checkpoint"])
+    def test_an_assignment_in_a_trace_of_its_own(self, x, inner):
+        """The value would be a tracer that ends before the run; JAX alone would say so much later, or not at all."""
+
+        def counted(x):
+            count = tmplcore.get_variable("count", [], initializer=Zeros(), trainable=False)
+
+            def body(value):
+                count.assign_add(1.0)
+                return (value * 2).sum()
+
+            if inner == "scan":
+                return jax.lax.scan(lambda carry, row: (carry + body(row), row), 0.0, x)[0]
+            if inner == "cond":
+                return jax.lax.cond(True, body, lambda value: 0.0, x)
+            return getattr(jax, inner)(body)(x)
+
+        net = transform(counted)
+        with pytest.raises(BackendError, match="count is assigned inside of a function that JAX traces"):
+            net.init(0, x)
+        with pytest.raises(BackendError, match="its value would end with that trace"):
+            net.apply({}, {"count": jnp.zeros(())}, x)
+        with jax.disable_jit():  # where scan is a loop
+            if inner == "scan":
+                assert net.apply({}, {"count": jnp.zeros(())}, x)[1] == {"count": 5}
+
+    def test_a_whole_run_may_be_in_any_trace(self, x):
+        net = transform(uncalled())
+        params, state = net.init(0, x)
+        expected = net.apply(params, state, x)[1]["net"]["mean"]
+
+        def run(state, x):
+            return net.apply(params, state, x)[1]["net"]["mean"]
+
+        for traced in (jax.jit(run), jax.checkpoint(run), jax.vmap(run, (None, None), axis_size=2, out_axes=0)):
+            assert jnp.allclose(traced(state, x).reshape(-1, 4)[0], expected)
+
+    def test_state_that_was_left_out(self, x):
+        net = transform(uncalled())
+        params, _ = net.init(0, x)
+        with pytest.raises(
+            InvalidTypeError, match="state is a nested dict as init returns it, not ArrayImpl"
+        ) as caught:
+            net.apply(params, x)
+        assert "apply(params, state, *args)" in caught.value.hint
+
+    def test_values_that_nothing_asks_for(self, x):
+        params, state = transform(uncalled()).init(0, x)
+        more = {**params, "head": {"kernel": jnp.ones(3)}}
+        lenient, strict = transform(uncalled()), transform(uncalled(), unexpected="error")
+        out, new = lenient.apply(more, {**state, "old": jnp.ones(2)}, x)
+        assert jnp.array_equal(new["old"], jnp.ones(2))
+        assert jnp.array_equal(out, strict.apply(params, state, x)[0])
+        grads = jax.grad(lambda params: lenient.apply(params, state, x)[0].sum())(more)
+        assert not grads["head"]["kernel"].any()
+        with pytest.raises(InvalidArgumentError, match=r"2 values that .* no variable of: 'head/kernel', 'old'"):
+            strict.apply(more, {**state, "old": jnp.ones(2)}, x)
+        with pytest.raises(InvalidArgumentError, match="unexpected='raise'"):
+            transform(uncalled(), unexpected="raise")
 
     def test_params_of_a_cheaper_type_are_taken_as_they_are(self, x):
         net = transform(lambda x: x * tmplcore.get_variable("w", [4], initializer=Ones()))

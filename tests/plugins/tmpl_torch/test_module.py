@@ -1,6 +1,8 @@
 """Templates as modules: state dicts, optimizers, devices, functional calls, compilation."""
 
 import copy
+import io
+import pickle
 
 import numpy as np
 import pytest
@@ -375,6 +377,31 @@ def test_a_copy_has_variables_of_its_own(net, x):
     average = torch.optim.swa_utils.AveragedModel(other)
     average.update_parameters(other)
     assert average(x).shape == (5, 2)
+
+
+def test_it_is_not_pickled_and_says_what_to_save_instead(net):
+    for save in (pickle.dumps, lambda module: torch.save(module, io.BytesIO())):
+        with pytest.raises(TypeError, match=r"torch.save\(module.state_dict\(\), path\)"):
+            save(net)
+
+
+def test_parameters_that_torch_replaced_are_named(net, x):
+    torch.nn.utils.parametrizations.weight_norm(net.get_submodule("net.out"), "kernel")
+    with pytest.raises(BackendError, match="'kernel' of this module was taken away") as caught:
+        net(x)
+    assert "getter" in caught.value.hint
+
+
+def test_a_first_call_in_inference_mode_makes_variables_that_train(x):
+    net = as_module(tmplcore.make_template("net", build), store=tmplcore.VariableStore("torch"))
+    with torch.inference_mode():
+        net(x)
+    net(x).sum().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+    torch.optim.SGD(net.parameters(), lr=0.1).step()
+    with torch.inference_mode():
+        net.load_state_dict(net.state_dict())
+    net(x).sum().backward()
 
 
 def test_its_repr_shows_the_variables(net):

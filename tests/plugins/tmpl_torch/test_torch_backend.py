@@ -4,6 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+import tmplcore
 from tmplcore.errors import BackendError
 from tmplcore.testing.backend import BackendContract, Given, spec
 
@@ -77,3 +78,19 @@ def test_meta_computes_nothing_until_it_is_moved():
 def test_an_unknown_device():
     with pytest.raises(BackendError, match="no device 'gpu'"):
         TorchBackend("gpu")
+
+
+def test_variables_are_made_on_torchs_default_device():
+    backend = TorchBackend()
+    store = tmplcore.VariableStore(backend)
+    with store.as_default():
+        with torch.device("meta"):
+            assert tmplcore.get_variable("a", [2]).value.is_meta
+            assert tmplcore.get_variable("text", [2], dtype="int32", trainable=False).value.is_meta
+        assert tmplcore.get_variable("b", [2]).value.device.type == "cpu"
+        with torch.device("meta"):
+            backend.to("cpu")  # from here on this device, whatever torch's default is
+            assert tmplcore.get_variable("c", [2]).value.device.type == "cpu"
+    assert {variable.value.device.type for variable in store.variables} == {"cpu"}
+    with tmplcore.VariableStore(TorchBackend()).as_default():
+        assert np.array_equal(store.variables[0].numpy(), tmplcore.get_variable("a", [2]).numpy())

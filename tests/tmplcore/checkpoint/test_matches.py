@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,30 @@ def test_columns_and_aliases_as_any_format_gives_them(path: Path) -> None:
     with checkpoint.open(path) as reader:
         assert reader.columns() == Reader.columns(reader)
         assert reader.aliases == Reader.aliases.fget(reader) == {"u": "t"}  # type: ignore[attr-defined]
+
+
+def test_what_fits_as_it_is_and_what_does_not(path: Path) -> None:
+    right = {name: np.zeros_like(value) for name, value in [*some().items(), ("u", np.zeros(4))]}
+    frozen = np.zeros(4)
+    frozen.flags.writeable = False
+    changes = [
+        {"t": frozen},
+        {"a/w": np.zeros((3, 2), "float32").T},
+        {"t": np.zeros(5)},
+        {"t": np.zeros(4, "float32")},
+        {"t": np.zeros(4, ">f8")},
+    ]
+    with checkpoint.open(path) as reader:
+        assert list(right) == list(reader)
+        for fits in (reader.fits, partial(Reader.fits, reader)):
+            assert fits(right)
+            assert not fits(dict(reversed(right.items())))
+            assert not fits({**right, "more": np.zeros(1)})
+            assert not any(fits({**right, **change}) for change in changes)
+
+
+@pytest.mark.parametrize("names", [["t", "u", 7], ["t", "u", "\ud800"], ["t\0u", "a/w"], ["t\0u"], []])
+def test_names_that_no_checkpoint_has_are_not_those_of_this_one(path: Path, names: list) -> None:
+    with checkpoint.open(path) as reader:
+        assert not reader.lists(names)
+        assert not Reader.lists(reader, names)

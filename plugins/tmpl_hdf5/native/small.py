@@ -1,0 +1,146 @@
+"""Write small variables: gathered into large pieces, hashed while they are in the processor's cache."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, final
+
+import numpy as np
+import xxhash
+
+from tmpl_hdf5.native.pipe import Pipe
+from tmplcore.errors import SaveError
+
+__all__ = ["Batch", "batches", "write_small"]
+
+_BATCH = 1 << 20  # bytes that are gathered and hashed at a time: they stay in the cache
+_PIECE = 2 << 20  # bytes that are handed to the other thread: writing them takes far longer than handing them over
+
+Numbers = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some small variables that lie one behind the other.
+
+    Attributes:
+        rows: Which: a slice where they are consecutive, as they mostly are.
+        paddings: The zeros before each; None if there are none.
+        start: Where in the file it begins: at the first padding.
+        end: Where it ends.
+    """
+
+    rows: slice | Numbers
+    paddings: list[bytes] | None
+    start: int
+    end: int
+
+
+def batches(rows: Numbers, offsets: Numbers, sizes: Numbers) -> list[Batch]:
+    """Return the small rows, which lie in this order, in batches."""
+    if not len(rows):
+        return []
+    starts, ends = offsets[rows], offsets[rows] + sizes[rows]
+    gaps = starts - np.concatenate((starts[:1], ends[:-1]))
+    zeros = [bytes(gap) for gap in range(int(gaps.max()) + 1)]
+    cuts = [0, *np.unique(np.searchsorted(ends, np.arange(int(starts[0]) + _BATCH, int(ends[-1]), _BATCH))), len(rows)]
+    found = []
+    for first, stop in pairwise(cuts):
+        if first == stop:
+            continue
+        part: slice | Numbers = rows[first:stop]
+        if part[-1] - part[0] + 1 == len(part):
+            part = slice(int(part[0]), int(part[-1]) + 1)
+        between = gaps[first:stop]
+        paddings = list(map(zeros.__getitem__, between.tolist())) if between.any() else None
+        found.append(Batch(part, paddings, int(starts[first] - between[0]), int(ends[stop - 1])))
+    return found
+
+
+def write_small(
+    pipe: Pipe,
+    batches: list[Batch],
+    values: list[Any],
+    hashes: Numbers,
+    foreign: frozenset[int],
+    raw: Callable[[int], np.ndarray],
+) -> None:
+    """Write small variables, and enter their hashes.
+
+    Args:
+        pipe: What writes.
+        batches: The variables, in the order of their places.
+        values: All values.
+        hashes: Room for a hash of each value.
+        foreign: Rows whose arrays cannot be written as they are.
+        raw: Returns the array to write for such a row, or for a value that is no array.
+    """
+    if not batches:
+        return
+    pieces = _Pieces(pipe, batches[0].start)
+    for batch in batches:
+        arrays = _arrays(batch.rows, values, foreign, raw)
+        try:
+            pieces.add(arrays, batch)
+        except (BufferError, TypeError, ValueError):  # something is not in C order
+            arrays = list(map(np.ascontiguousarray, arrays))
+            pieces.add(arrays, batch)
+        hashes[batch.rows] = np.fromiter(map(xxhash.xxh3_64_intdigest, arrays), np.uint64, len(arrays))
+    pieces.flush()
+
+
+def _arrays(
+    rows: slice | Numbers, values: list[Any], foreign: frozenset[int], raw: Callable[[int], np.ndarray]
+) -> list[Any]:
+    if isinstance(rows, slice):
+        numbers: Any = range(rows.start, rows.stop)
+        arrays = values[rows]
+    else:
+        numbers = rows.tolist()
+        arrays = list(map(values.__getitem__, numbers))
+    if foreign or list(map(type, arrays)).count(np.ndarray) != len(arrays):
+        return [
+            array if type(array) is np.ndarray and row not in foreign else raw(row)
+            for row, array in zip(numbers, arrays, strict=True)
+        ]
+    return arrays
+
+
+@final
+class _Pieces:
+    """A run of bytes of the file, gathered in two buffers in turn: one is filled while the other is written."""
+
+    def __init__(self, pipe: Pipe, start: int) -> None:
+        self._pipe = pipe
+        self._start = self._end = start  # of what is in the buffer
+        self._buffer, self._other = io.BytesIO(), io.BytesIO()
+        self._written: memoryview | None = None  # what is in the other one
+
+    def add(self, arrays: list[Any], batch: Batch) -> None:
+        """Append a batch. Raises what NumPy does of an array that is not in C order; then nothing was appended."""
+        parts = arrays
+        if batch.paddings is not None:
+            parts = [b""] * (2 * len(arrays))
+            parts[::2], parts[1::2] = batch.paddings, arrays
+        self._buffer.seek(batch.start - self._start)
+        self._buffer.writelines(parts)
+        self._end = batch.end
+        if self._start + self._buffer.tell() != self._end:
+            raise SaveError("a variable changed its size while it was being saved")
+        if self._end - self._start >= _PIECE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over what there is."""
+        if self._end == self._start:
+            return
+        view = self._buffer.getbuffer()[: self._end - self._start]
+        self._pipe.write(view, self._start)  # the one before is written by now
+        if self._written is not None:
+            self._written.release()
+        self._written = view
+        self._buffer, self._other = self._other, self._buffer
+        self._start = self._end
