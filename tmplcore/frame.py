@@ -84,6 +84,7 @@ class Frame:
         outer: Frame | None,
         around: Around,
     ) -> Frame:
+        """Return a frame of these parts."""
         self = cls()
         self.store = store
         self.scope = scope

@@ -271,7 +271,7 @@ def find_or_create(
 
     Custom getters get it with the store bound, so its parameters from `name` on are TensorFlow's.
     """
-    found = store.by_key.get(name)
+    found: Any = store.by_key.get(name)
     reused = found is not None and partitioner is None and reuse is not False
     if reused and initializer is None:  # as in `get_variable`: nothing but a look
         try:

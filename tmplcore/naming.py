@@ -18,11 +18,11 @@ from tmplcore.journal import Journal
 
 __all__ = ["ROOT", "OpNames", "OpPrefix", "check_name", "check_op_name"]
 
-_ROOT_NAME: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
-_INNER_NAME: Final = r"^[A-Za-z0-9_.\\/>-]*$"
+_WHOLE: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
+_INNER: Final = r"^[A-Za-z0-9_.\\/>-]*$"
 _INNER_FIRST: Final = "_\\/>-"  # what an inner name may begin with and a whole one may not
-_is_root_name: Final = lru_cache(4096)(re.compile(_ROOT_NAME).fullmatch)
-_is_inner_name: Final = lru_cache(4096)(re.compile(_INNER_NAME).fullmatch)
+_is_root_name: Final = lru_cache(4096)(re.compile(_WHOLE).fullmatch)
+_is_inner_name: Final = lru_cache(4096)(re.compile(_INNER).fullmatch)
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
@@ -45,12 +45,12 @@ def check_name(name: str, prefix: str = "") -> None:
     if prefix:
         if _is_inner_name(name) is None:
             raise InvalidNameError(
-                f"{name!r} is not a valid scope name. A scope name has to match the following pattern: {_INNER_NAME}",
+                f"{name!r} is not a valid scope name. A scope name has to match the following pattern: {_INNER}",
                 hint="letters, digits and _ . \\ - / > are allowed",
             )
     elif _is_root_name(name) is None:
         raise InvalidNameError(
-            f"{name!r} is not a valid root scope name. A root scope name has to match the following pattern: {_ROOT_NAME}",
+            f"{name!r} is not a valid root scope name. A root scope name has to match the following pattern: {_WHOLE}",
             hint="begin with a letter, a digit or '.', then letters, digits and _ . \\ - / >",
         )
 
@@ -65,7 +65,7 @@ def check_op_name(name: str, prefix: str) -> None:
     check_name(name, prefix)
     if prefix and prefix[0] in _INNER_FIRST:
         raise InvalidNameError(
-            f"`{prefix}{name}` is not a valid node name. Accepted names conform to {_ROOT_NAME}",
+            f"`{prefix}{name}` is not a valid node name. Accepted names conform to {_WHOLE}",
             hint=f"no op can be named in the name scope {prefix!r}: call it something that begins with a letter",
         )
 
@@ -76,9 +76,6 @@ class OpPrefix:
 
     Most scopes are left without an op having been named in them, so a number is all that they take: see `OpNames.open`.
 
-    Args:
-        text: The full name with its trailing slash; empty for the root.
-
     Example:
         >>> OpPrefix.spelled("model/Dense/").text
         'model/Dense/'
@@ -86,14 +83,15 @@ class OpPrefix:
 
     __slots__ = ("_above", "_key", "_name", "_number", "_text")
 
-    _text: str | None
-    _key: str | None
-    _above: str | None
+    _text: str | None  # None until somebody asks
+    _key: str | None  # the same in lower case, known whenever something was named in it
+    _above: str | None  # the text is made of these three, unless it was given
     _name: str
     _number: int
 
     @classmethod
     def spelled(cls, text: str) -> OpPrefix:
+        """Return the name scope that has this full name, with its trailing slash; empty for the root."""
         self = cls()
         self._text = text
         self._key = text.lower()
@@ -111,6 +109,7 @@ class OpPrefix:
 
 ROOT: Final = OpPrefix.spelled("")
 """Outside all name scopes."""
+
 
 class OpNames:
     """The op names of one graph.

@@ -138,16 +138,17 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             inner = jumped(frame, target, self._reuse or target._reuse, self._given, self._auxiliary)
         else:
             around = frame.scope
-            name = wanted = target
+            name: Any = target
+            wanted: Any = target
             if type(name) is not str:
                 wanted, name = self._named(frame.opened)
             ops = original = frame.ops
             if self._auxiliary:
                 if wanted:
                     ops = frame.store.names.open(wanted, ops, frame.around.journal)
+                    if self._original is None:
+                        self._original = ops
                     original = self._original
-                    if original is None:
-                        original = self._original = ops
                 else:
                     original = ROOT
                     if target is None:  # an empty default name opens the empty name scope, which is the root

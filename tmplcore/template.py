@@ -48,7 +48,7 @@ class Template:
         self._origin = caller()
         self._called = False
         self._calling: int | None = None
-        self._scope: VariableScope | None = None  # there is one once it was called
+        self._scope: VariableScope | None = None
         self._captured_now = create_scope_now
         if create_scope_now:
             with variable_scope(
@@ -79,7 +79,8 @@ class Template:
             store = frame.store
             trainables = store.collections.trainables()
             before = trainables.frozen
-            inner = jumped(frame, self._scope, AUTO_REUSE if store.find_or_create else True, None, auxiliary=True)
+            scope: Any = self._scope  # there is one, as it was called
+            inner = jumped(frame, scope, AUTO_REUSE if store.find_or_create else True, None, auxiliary=True)
             _set(inner)
             try:
                 result = self._func(*args, **kwargs)
