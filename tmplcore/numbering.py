@@ -34,6 +34,10 @@ class Names:
     A node is a large dict and a small recent one; only the small one is copied. When that has grown to the square root
     of the whole, the two are joined.
 
+    Attributes:
+        found: What `find` found, kept.
+        landings: What jumps from the scope found, by the other scope's prefix, kept.
+
     Example:
         >>> names = NOTHING.marked("dense")
         >>> name = names.numbered("dense"); name
@@ -49,7 +53,7 @@ class Names:
     def __init__(self, base: dict[str, _Entry], recent: dict[str, _Entry]) -> None:
         self._base = base
         self._recent = recent
-        self.found: dict[str, _Entry] = {}  # what `find` found, which never changes
+        self.found: dict[str, _Entry] = {}
         self.landings: dict[str, Landing] = {}
 
     def entry(self, name: str) -> _Entry | None:
