@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, final
 
-from tmpl_getters.getter import Getter, NextGetter, callable_getter
+from tmpl_getters.getter import Getter, NextGetter, callable_getter, mapping
 from tmplcore.checkpoint.patterns import matcher
 from tmplcore.errors import InvalidArgumentError
 
@@ -73,6 +73,7 @@ class Router(Getter):
         enabled: bool = True,
     ) -> None:
         super().__init__(enabled=enabled)
+        routes = mapping(routes, "routes", 'as in {"*/kernel": Freeze()}')
         self._routes = {pattern: (matcher(pattern), _route(getter)) for pattern, getter in routes.items()}
         self._default = _route(default)
 

@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 
 import tmplcore
 from tmpl_getters.arrays import detached, is_floating, joined, shards
-from tmpl_getters.getter import Flag, Getter, NextGetter
+from tmpl_getters.getter import Flag, Getter, NextGetter, number
 from tmpl_getters.pairs import PerStore
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError
 
@@ -40,6 +40,7 @@ class Ema(Getter):
 
     Raises:
         InvalidArgumentError: `decay` is not between 0 and 1.
+        InvalidTypeError: `decay` is no number.
 
     Example:
         >>> import tmplcore
@@ -65,7 +66,7 @@ class Ema(Getter):
         enabled: bool = True,
     ) -> None:
         super().__init__(enabled=enabled)
-        if not 0 <= decay <= 1:
+        if not 0 <= number(decay, "the decay", "0.999 is usual") <= 1:
             raise InvalidArgumentError(f"a decay of {decay} is not between 0 and 1", hint="0.999 is usual")
         self.decay = decay
         self._num_updates = num_updates
@@ -152,6 +153,10 @@ class Ema(Getter):
         if given is None:
             return np.float32(self.decay)
         count = detached(given() if callable(given) else given)
+        if isinstance(count, str | bytes | list | tuple | dict):
+            raise InvalidTypeError(
+                f"num_updates is a number, not {count!r}", hint="a number, a variable, or a function that returns one"
+            )
         if isinstance(count, int | float | np.generic | np.ndarray):
             count = np.float32(count)
             return np.minimum(np.float32(self.decay), (1 + count) / (10 + count))

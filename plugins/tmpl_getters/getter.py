@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from tmplcore.errors import InvalidTypeError
 
-__all__ = ["Flag", "Getter", "NextGetter", "callable_getter"]
+__all__ = ["Flag", "Getter", "NextGetter", "callable_getter", "mapping", "number"]
 
 NextGetter: TypeAlias = Callable[..., Any]
 
@@ -30,6 +32,29 @@ def callable_getter(getter: Any) -> Callable[..., Any]:
             f"{getter!r} is not a getter", hint="a getter is called as getter(next_getter, name, **kwargs)"
         )
     return getter  # type: ignore[no-any-return]
+
+
+def number(value: Any, what: str, hint: str, *, whole: bool = False) -> Any:
+    """Return an option that is to be a number.
+
+    Raises:
+        InvalidTypeError: It is none.
+    """
+    if not isinstance(value, Real) or (whole and not hasattr(value, "__index__")):
+        kind = "a whole number" if whole else "a number"
+        raise InvalidTypeError(f"{what} is {kind}, not {value!r}", hint=hint)
+    return operator.index(value) if whole else value
+
+
+def mapping(value: Any, what: str, hint: str) -> Mapping[str, Any]:
+    """Return an option that is to be a mapping with text for keys.
+
+    Raises:
+        InvalidTypeError: It is none.
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InvalidTypeError(f"{what} are a mapping, not {value!r}", hint=hint)
+    return value
 
 
 class Flag:

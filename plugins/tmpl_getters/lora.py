@@ -13,7 +13,7 @@ from array_api_compat import array_namespace
 import tmplcore
 from tmpl_getters.arrays import as_array, assign, detached, is_floating, is_variable, trains
 from tmpl_getters.freeze import frozen
-from tmpl_getters.getter import Flag, Getter, NextGetter
+from tmpl_getters.getter import Flag, Getter, NextGetter, number
 from tmpl_getters.pairs import PerStore
 from tmplcore import initializers
 from tmplcore.checkpoint.patterns import Selection
@@ -56,7 +56,8 @@ class Lora(Getter):
             without it; for the frozen model without the corrections use `with getter.base():`.
 
     Raises:
-        InvalidArgumentError: `rank` is less than 1.
+        InvalidArgumentError: `rank` is less than 1, or `alpha` not above 0.
+        InvalidTypeError: One of them is no number.
 
     Example:
         >>> import tmplcore
@@ -77,8 +78,11 @@ class Lora(Getter):
         enabled: bool = True,
     ) -> None:
         super().__init__(enabled=enabled)
+        rank = number(rank, "the rank", "4 to 64 are usual", whole=True)
         if rank < 1:
             raise InvalidArgumentError(f"a rank of {rank} is less than 1", hint="4 to 64 are usual")
+        if alpha is not None and not number(alpha, "alpha", "the rank, or twice the rank, is usual") > 0:
+            raise InvalidArgumentError(f"an alpha of {alpha} is not above 0", hint="it is the scale times the rank")
         self.rank = rank
         self.scale = (rank if alpha is None else alpha) / rank
         self._chosen = Selection(patterns)

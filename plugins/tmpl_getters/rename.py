@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, final
 
-from tmpl_getters.getter import Getter, NextGetter
+from tmpl_getters.getter import Getter, NextGetter, mapping
 from tmplcore.errors import InvalidArgumentError
 
 __all__ = ["Rename"]
@@ -34,6 +34,7 @@ class Rename(Getter):
 
     def __init__(self, rules: Mapping[str, str], *, enabled: bool = True) -> None:
         super().__init__(enabled=enabled)
+        rules = mapping(rules, "rules of names", r'as in {r"model/h(\d+)/(.*)": r"layer_\1/\2"}')
         self._rules = [(_compiled(pattern, replacement), replacement) for pattern, replacement in rules.items()]
 
     def get(self, next_getter: NextGetter, name: str, **kwargs: Any) -> Any:
@@ -53,7 +54,7 @@ def _compiled(pattern: str, replacement: str) -> re.Pattern[str]:
         compiled = re.compile(pattern)
         # `sub` parses the replacement before it looks for a match, so this finds groups that do not exist.
         compiled.sub(replacement, "")
-    except (re.error, IndexError) as error:
+    except (re.error, IndexError, TypeError) as error:
         raise InvalidArgumentError(
             f"the rule {pattern!r} -> {replacement!r} does not work: {error}",
             hint=r"groups are (…) in the pattern and \1 in the name, or (?P<layer>…) and \g<layer>",

@@ -63,16 +63,23 @@ class WorkingFile:
         self._slab = self._data_slab = (0, 0)
         self._maps: dict[tuple[int, int], mmap.mmap] = {}
         self._windows: dict[int, tuple[int, np.ndarray]] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._process = os.getpid()
         if existing == "error" and path.exists():
             raise BackendError(f"{path} exists already", hint='use existing="attach" or "overwrite", or another path')
-        self._descriptor = self._open(existing)
-        self._release = weakref.finalize(self, _release, self._descriptor, path, os.getpid())
         try:
-            write_note(path)
-        except BaseException:
-            self._release()
-            raise
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = self._open(existing)
+            self._release = weakref.finalize(self, _release, self._descriptor, path, self._process)
+            try:
+                write_note(path)
+            except BaseException:
+                self._release()
+                raise
+        except OSError as error:
+            raise BackendError(
+                f"{path} cannot be opened as a working file: {error.strerror} ({error.filename or path})",
+                hint="give the backend a path in a directory that can be written to",
+            ) from error
 
     # opening and closing
 
@@ -92,7 +99,7 @@ class WorkingFile:
                 lock(descriptor, self.path)
                 with suppress(FileNotFoundError):
                     if os.path.samestat(os.fstat(descriptor), self.path.stat()):
-                        if existing == "overwrite":
+                        if existing == "overwrite" or os.fstat(descriptor).st_size == 0:
                             check_mark(self.path)
                             new = self._make(replace=True)
                             os.close(descriptor)
@@ -142,21 +149,49 @@ class WorkingFile:
         return not self._release.alive
 
     def flush(self) -> None:
-        """Bring everything to the disk: msync, then fsync."""
+        """Bring everything to the disk: msync, then fsync.
+
+        Raises:
+            BackendError: The file was deleted meanwhile.
+        """
         with self._mutex:
             maps = list(self._maps.values())
         for view in maps:
             view.flush()
         os.fsync(self._descriptor)
+        self._must_exist()
 
     def close(self) -> None:
-        """Flush and give the file back. Arrays that were handed out stay readable."""
-        if not self.closed:
-            self._trim()
-            self.flush()
+        """Flush and give the file back. Arrays that were handed out stay readable.
+
+        Raises:
+            BackendError: The file was deleted meanwhile. It is given back all the same.
+        """
+        if self.closed:
+            return
+        try:
+            if os.getpid() == self._process:
+                self._trim()
+                self.flush()
+        finally:
             self._maps.clear()
             self._windows.clear()
             self._release()
+
+    def _must_exist(self) -> None:
+        if os.fstat(self._descriptor).st_nlink == 0:
+            raise BackendError(
+                f"{self.path} was deleted while it was in use: its variables end with this process",
+                hint="the values can still be read: save them with tmplcore.checkpoint.save",
+            )
+
+    def _must_own(self) -> None:
+        if os.getpid() != self._process:
+            raise BackendError(
+                f"{self.path} belongs to process {self._process}, from which this one was forked: "
+                "values can be read and written here, variables cannot be made or deleted",
+                hint="make the variables before forking, or start the other process by spawn",
+            )
 
     # space
 
@@ -229,6 +264,8 @@ class WorkingFile:
 
     def reserve(self, name: str, shape: tuple[int, ...], code: str, trainable: bool) -> Stored:
         """Take room for a variable that is not in the structure yet."""
+        self._must_own()
+        self._must_exist()
         new = Stored(name, shape, code, trainable, 0)
         with self._mutex:
             if new.nbytes:
@@ -266,6 +303,7 @@ class WorkingFile:
 
     def withdraw(self, name: str) -> Stored:
         """Take a variable out of the file, with the groups that it leaves empty."""
+        self._must_own()
         with self._mutex:
             stored = self.stored[name]
             path = stored.path

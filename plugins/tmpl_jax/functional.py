@@ -46,7 +46,7 @@ class Transformed(NamedTuple):
     apply: Callable[..., tuple[Any, dict[str, Any]]]
 
 
-def transform(function: Callable[..., Any], *, unexpected: Literal["ignore", "error"] = "ignore") -> Transformed:
+def transform(function: Callable[..., Any], *, unexpected: Literal["skip", "error"] = "skip") -> Transformed:
     """Turn a function that gets its variables from `get_variable` into two pure functions.
 
     Each run has a store of its own. Names are what they would be in a new store, at the root scope; initial values are
@@ -57,7 +57,7 @@ def transform(function: Callable[..., Any], *, unexpected: Literal["ignore", "er
         function: A function or a template, called or not; it may use other templates.
         unexpected: What `apply` does about params and state that the function asks for no variable of. They are
             usual where a call takes a part of the model only (an evaluation without a head of the training), so they
-            are ignored: params get no gradient, state comes back as it was. `"error"` names them.
+            are skipped: params get no gradient, state comes back as it was. `"error"` names them.
 
     Returns:
         The two functions.
@@ -77,8 +77,8 @@ def transform(function: Callable[..., Any], *, unexpected: Literal["ignore", "er
         >>> out.shape
         (3, 2)
     """
-    if unexpected not in ("ignore", "error"):
-        raise InvalidArgumentError(f"unexpected={unexpected!r} is not known", hint="'ignore' or 'error'")
+    if unexpected not in ("skip", "error"):
+        raise InvalidArgumentError(f"unexpected={unexpected!r} is not a policy", hint="it is 'skip' or 'error'")
 
     def init(seed: int, *args: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         backend = _FreshBackend()
@@ -109,7 +109,7 @@ def transform(function: Callable[..., Any], *, unexpected: Literal["ignore", "er
                     f"params and state have {len(unasked)} values that the function asks for no variable of: "
                     + ", ".join(map(repr, unasked[:8]))
                     + (", …" if len(unasked) > 8 else ""),
-                    hint='leave them out, or let them be with transform(function, unexpected="ignore")',
+                    hint='leave them out, or let them be with transform(function, unexpected="skip")',
                 )
             for variable in store.variables:
                 name, value = variable.op.name, variable.value

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
+from tmplcore.checkpoint.stored import is_array_shape
 from tmplcore.errors import DamagedError, UnreadableError, UntrustedError
 
 __all__ = ["Header", "encode", "is_numpy", "read_header"]
 
 _LARGEST = 10_000  # NumPy's own limit: parsing a longer one can take very long
-_MOST_AXES = 64  # of a NumPy array
 _LENGTH_FIELD = {1: 2, 2: 4, 3: 4}  # bytes of the header's length, by version
 
 
@@ -92,7 +92,7 @@ def read_header(read: Callable[[int], bytes], where: str) -> Header:
         )
     if dtype.itemsize == 0:
         raise UnreadableError(f"{where}: has elements of no bytes, which no variable has")
-    if len(shape) > _MOST_AXES or any(length < 0 for length in shape) or math.prod(shape) * dtype.itemsize >> 62:
+    if not is_array_shape(shape, dtype.itemsize):
         raise DamagedError(f"{where}: no array has the shape {shape[:8]}", hint="copy or download it again")
     return Header(tuple(map(int, shape)), dtype, fortran, size)
 

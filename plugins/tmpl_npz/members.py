@@ -16,9 +16,18 @@ from tmplcore.checkpoint.format import LazyVariable
 from tmplcore.checkpoint.stored import InputFile, swap_bytes, writable_bytes
 from tmplcore.errors import DamagedError, InvalidArgumentError, UnreadableError
 
-__all__ = ["CompressedArray", "check_growth", "check_places", "data_offset", "open_member", "read_exactly"]
+__all__ = [
+    "CompressedArray",
+    "check_directory",
+    "check_growth",
+    "check_places",
+    "data_offset",
+    "open_member",
+    "read_exactly",
+]
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, then the lengths of the name and of the extra field
+_LONGEST_END = 22 + 0xFFFF + 20 + 56  # the end record with its comment, behind those of a large archive
 _LOCAL_MAGIC = b"PK\x03\x04"
 # Deflate makes at most 1032 bytes of one (https://zlib.net/zlib_tech.html).
 _MOST_GROWTH = 1040
@@ -52,6 +61,26 @@ def check_growth(file: InputFile, member: zipfile.ZipInfo) -> None:
     if member.file_size > _GROWTH[member.compress_type] * member.compress_size:
         raise DamagedError(
             f"{file.path}: {member.filename!r} claims to grow from {member.compress_size} to {member.file_size} bytes",
+            hint="no program writes such an archive; do not trust it",
+        )
+
+
+def check_directory(file: InputFile) -> None:
+    """Refuse an archive whose directory takes more room than its members, before all its entries are parsed.
+
+    A member repeats in front of its data what the directory says of it, and an array has a header of its own: so the
+    directory of an honest archive takes less than half of the file.
+    """
+    tail = file.read(max(0, file.size - _LONGEST_END), min(file.size, _LONGEST_END))
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or at + 20 > len(tail):
+        return  # zipfile says what is wrong
+    size = int(struct.unpack_from("<I", tail, at + 12)[0])
+    if size == 0xFFFFFFFF and (large := tail.rfind(b"PK\6\6", 0, at)) >= 0 and large + 48 <= len(tail):
+        size = struct.unpack_from("<Q", tail, large + 40)[0]
+    if 2 * size > file.size:
+        raise DamagedError(
+            f"{file.path}: its directory takes {size} of the {file.size} bytes",
             hint="no program writes such an archive; do not trust it",
         )
 

@@ -12,7 +12,15 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from tmpl_npz.header import Header, encode, read_header
-from tmpl_npz.members import CompressedArray, check_growth, check_places, data_offset, open_member, read_exactly
+from tmpl_npz.members import (
+    CompressedArray,
+    check_directory,
+    check_growth,
+    check_places,
+    data_offset,
+    open_member,
+    read_exactly,
+)
 from tmpl_npz.values import note, plain, read_notes, text_nbytes, true_dtype
 from tmplcore.checkpoint.format import Damage, Format, LazyVariable, Metadata, Reader, WriteOptions
 from tmplcore.checkpoint.output import byte_blocks, new_file
@@ -77,6 +85,7 @@ class NpzReader(Reader):
         self._file = InputFile(path)
         self._problems: list[Damage] = []
         try:
+            check_directory(self._file)
             self._archive = _open_archive(path)
             self._variables = dict(self._read_members(damaged))
             self._own = self._read_comment()

@@ -16,7 +16,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from tmplcore.checkpoint.stored import InputFile
+from tmplcore.checkpoint.stored import InputFile, is_array_shape
 from tmplcore.errors import DamagedError, UnreadableError
 
 __all__ = ["DTYPES", "Header", "Tensor", "detect", "encode", "read_header"]
@@ -51,7 +51,6 @@ DTYPES: dict[str, np.dtype[Any]] = {
 
 # Types smaller than a byte lie packed: how many bits an element takes.
 _PACKED_BITS = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
-_MOST_AXES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +127,24 @@ def encode(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
 
 
 def _tensor(file: InputFile, name: str, value: Any, data: int) -> Tensor:
+    lengths = value.get("shape") if isinstance(value, dict) else None
+    if not isinstance(lengths, list) or not all(type(length) is int and length >= 0 for length in lengths):
+        raise _no_entry(file, name)
     match value:
-        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(start), int(stop)]} if len(
-            shape
-        ) <= _MOST_AXES and all(type(length) is int and length >= 0 for length in shape):
-            pass
+        case {"dtype": str(dtype), "data_offsets": [int(start), int(stop)]}:
+            shape = tuple(lengths)
         case _:
-            raise _damaged(file, f"the entry of {name[:200]!r} is not dtype, shape and data_offsets")
+            raise _no_entry(file, name)
     if not 0 <= start <= stop <= file.size - data:
         raise _damaged(
             file, f"{name!r} is said to be at bytes {data + start} to {data + stop}, but the file ends at {file.size}"
         )
     bits = _PACKED_BITS.get(dtype) or 8 * (DTYPES[dtype].itemsize if dtype in DTYPES else 0)
     if bits and math.prod(shape) * bits != 8 * (stop - start):
-        raise _damaged(file, f"{name!r} is {dtype} {tuple(shape)}, which does not take {stop - start} bytes")
-    return Tensor(dtype, tuple(shape), data + start, data + stop)
+        raise _damaged(file, f"{name!r} is {dtype} {shape}, which does not take {stop - start} bytes")
+    if not is_array_shape(shape, max(1, bits // 8)):
+        raise _damaged(file, f"{name!r}: no array has the shape {shape}")
+    return Tensor(dtype, shape, data + start, data + stop)
 
 
 def _check_places(file: InputFile, tensors: Mapping[str, Tensor], data: int) -> None:
@@ -162,6 +164,10 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) != len(pairs):
         raise ValueError("a name occurs twice")
     return content
+
+
+def _no_entry(file: InputFile, name: str) -> DamagedError:
+    return _damaged(file, f"the entry of {name[:200]!r} is not dtype, shape and data_offsets")
 
 
 def _damaged(file: InputFile, problem: str) -> DamagedError:

@@ -175,7 +175,7 @@ def _shape(data: bytes) -> tuple[int, ...]:
             assert isinstance(item, int)
             length = signed(item)
         lengths.append(length)
-    if len(lengths) > _MOST_AXES or any(length < 0 for length in lengths) or math.prod(lengths) >> 63:
+    if len(lengths) > _MOST_AXES or any(length < 0 for length in lengths) or math.prod(filter(None, lengths)) >> 58:
         raise DamagedError(f"a tensor cannot have the shape {tuple(lengths[:8])}")
     return tuple(lengths)
 

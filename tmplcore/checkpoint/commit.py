@@ -21,7 +21,7 @@ from pathlib import Path
 from tmplcore.checkpoint.process import Process
 from tmplcore.errors import ExistsError, SaveError, TmplError
 
-__all__ = ["Leftover", "clean", "committed", "discard", "leftovers", "replace_text", "temporary_name", "trash"]
+__all__ = ["Leftover", "clean", "committed", "discard", "leftovers", "link", "replace_text", "temporary_name", "trash"]
 
 # A writer somewhere else cannot be asked whether it lives, but while it does, its file keeps changing.
 ABANDONED_SECONDS = 3600.0
@@ -174,6 +174,18 @@ def temporary_name(path: Path, kind: str = "tmp") -> Path:
     return path.with_name(prefix + name)
 
 
+def link(source: Path, path: Path) -> None:
+    """Make a hard link; raises as `os.link`.
+
+    A network file system that loses an answer asks again, and is told that the link which it has just made exists.
+    """
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        if not source.samefile(path):
+            raise
+
+
 def _make_directory(path: Path, durable: bool) -> None:
     missing = [directory for directory in (path, *path.parents) if not directory.exists()]
     path.mkdir(parents=True, exist_ok=True)
@@ -185,7 +197,7 @@ def _make_directory(path: Path, durable: bool) -> None:
 def _put(temporary: Path, path: Path) -> None:
     if not temporary.is_dir():
         try:
-            os.link(temporary, path)  # unlike a rename it never replaces what somebody else has put there meanwhile
+            link(temporary, path)  # unlike a rename it never replaces what somebody else has put there meanwhile
         except FileExistsError:
             raise exists(path) from None
         except OSError as error:
@@ -238,6 +250,8 @@ def _refused(path: Path, error: OSError) -> SaveError:
         hint = "a limit on the size of files is in force (ulimit -f), or the file system cannot hold files as large"
     elif error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         hint = "choose a directory that may be written to"
+    elif error.errno in {errno.ENOTDIR, errno.EEXIST} and not path.parent.is_dir():
+        hint = f"{str(path.parent)!r} is no directory"
     elif error.errno == errno.EIO:
         hint = "the disk or its connection is failing; look at the system's log"
     return SaveError(f"{str(path)!r} could not be written: {reason}", hint=hint)

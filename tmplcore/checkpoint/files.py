@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "open_checkpoint", "opened", "save", "writer_for"]
 
+_LAST_STEP = (1 << 63) - 1  # what a file can say, and a file name in 19 digits
+
 T = TypeVar("T")
 
 Variables = Mapping[str, "np.ndarray | LazyVariable"]
@@ -261,6 +263,8 @@ def metadata(
         InvalidTypeError: The step is no integer, or a metric no number.
         InvalidArgumentError: The step is negative.
     """
+    if not isinstance(metrics, Mapping | None):
+        raise InvalidTypeError(f"metrics are a mapping, not {metrics!r}", hint="metrics={'loss': 0.31}")
     came_from = provenance()
     if state.seed is not None:
         came_from["seed"] = state.seed
@@ -270,8 +274,41 @@ def metadata(
         step=checked_step(step),
         time=now(),
         metrics={str(name): _number(name, value) for name, value in (metrics or {}).items()},
-        user=dict(user or {}),
+        user=json_values(user or {}),
         provenance={**came_from, **(extra or {})},
+    )
+
+
+def json_values(user: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a user gave as `meta=` as JSON values: numbers of NumPy become Python's, tuples become lists.
+
+    Raises:
+        InvalidTypeError: Something in it is no JSON value; it says what and where.
+
+    Example:
+        >>> json_values({"rate": np.float32(0.5), "sizes": (1, 2)})
+        {'rate': 0.5, 'sizes': [1, 2]}
+    """
+    if not isinstance(user, Mapping):
+        raise InvalidTypeError(f"meta is a mapping, not {user!r}", hint="meta={'note': 'lower rate'}")
+    try:
+        return {str(key): _json_value(value, f"meta[{key!r}]") for key, value in user.items()}
+    except RecursionError:
+        raise InvalidTypeError("meta holds itself, or is nested too deep", hint="use flat dicts") from None
+
+
+def _json_value(value: Any, where: str) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _json_value(item, f"{where}[{key!r}]") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(item, f"{where}[{number}]") for number, item in enumerate(value)]
+    raise InvalidTypeError(
+        f"{where} is a {type(value).__name__}, which is no JSON value",
+        hint="use numbers, text, lists and dicts; arrays are saved as variables",
     )
 
 
@@ -284,12 +321,14 @@ def checked_step(step: Any) -> int | None:
     """
     if step is None:
         return None
-    number = np.asarray(step)
-    if number.shape or number.dtype.kind not in "iu":
-        raise InvalidTypeError(f"a step is an integer, not {step!r}", hint="step=int(global_step)")
-    if number < 0:
-        raise InvalidArgumentError(f"a step is a number from 0 up, not {step!r}")
-    return int(number)
+    if isinstance(step, bool) or not isinstance(step, int):
+        number = np.asarray(step)
+        if number.shape or number.dtype.kind not in "iu":
+            raise InvalidTypeError(f"a step is an integer, not {step!r}", hint="step=int(global_step)")
+        step = int(number)
+    if not 0 <= step <= _LAST_STEP:
+        raise InvalidArgumentError(f"a step is a number from 0 to 2^63 - 1, not {step!r}", hint="step=int(global_step)")
+    return int(step)
 
 
 def write(

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import final
 
-from tmplcore.checkpoint.commit import discard, temporary_name
+from tmplcore.checkpoint.commit import discard, link, temporary_name
 from tmplcore.checkpoint.process import Process
 from tmplcore.errors import LockedError, SaveError
 
@@ -97,7 +97,7 @@ class DirectoryLock:
         try:
             draft.write_text(json.dumps(record), encoding="utf-8")
             try:
-                os.link(draft, self.path)
+                link(draft, self.path)
             except FileExistsError:
                 return False
             except OSError:  # no hard links here: the file is there before its content is, which `_stale` allows for

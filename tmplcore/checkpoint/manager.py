@@ -233,7 +233,12 @@ class CheckpointManager:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except Exception as failed:
+            if error is None:
+                raise
+            error.add_note(f"besides, {failed} ({', '.join(getattr(failed, '__notes__', ()))})")
 
     # -- finding ---------------------------------------------------------------------------------------------------
 
@@ -463,7 +468,8 @@ class CheckpointManager:
         if finite:
             refuse_nonfinite(variables)
         path = self.path(step)
-        description: Metadata = metadata(state, step, metrics, meta, {"parent": self._parent} if self._parent else None)
+        came_from = None if self._parent is None else {"parent": self._parent}
+        description: Metadata = metadata(state, step, metrics, meta, came_from)
         options = WriteOptions(self._durable, self._compression, state.trainable(), progress)
         write(writer_for(path, self._format), path, variables, description, options, overwrite)
         self._parent = step

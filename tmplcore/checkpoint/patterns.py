@@ -139,7 +139,13 @@ class Selection:
 
 
 def _patterns(patterns: str | Iterable[str]) -> tuple[str, ...]:
-    return (patterns,) if isinstance(patterns, str) else tuple(patterns)
+    if isinstance(patterns, str):
+        return (patterns,)
+    if not isinstance(patterns, Iterable):
+        raise InvalidTypeError(
+            f"patterns for names are text, not {patterns!r}", hint='one, or several in a list: ["*/w"]'
+        )
+    return tuple(patterns)
 
 
 def _glob_matcher(pattern: str) -> Callable[[str], bool]:

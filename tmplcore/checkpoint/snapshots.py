@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import importlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -88,7 +89,9 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
+        # What is waited for, not the thread: Python 3.11 takes a thread for ended when Ctrl-C interrupts its `join`.
+        self._done = threading.Event()
+        self._done.set()
         self._error: BaseException | None = None
         self._what = ""
         self._lock = threading.Lock()
@@ -96,7 +99,7 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether a job runs."""
-        return self._thread is not None and self._thread.is_alive()
+        return not self._done.is_set()
 
     def wait(self) -> None:
         """Wait for the job that runs, and raise its failure, once.
@@ -124,16 +127,18 @@ class Worker:
             _wait_at_exit()
             _UNASKED.add(self)
             self._what = what
+            self._done.clear()
             # Not a daemon: at exit Python waits for it, so that nothing is half saved.
-            self._thread = threading.Thread(target=self._run, args=(job,), name=f"tmplcore: {what}", daemon=False)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, args=(job,), name=f"tmplcore: {what}", daemon=False)
+            try:
+                thread.start()
+            except BaseException:
+                self._done.set()
+                raise
 
     def _wait(self) -> None:
-        thread = self._thread
-        if thread is not None:
-            thread.join()
-            self._thread = None
-            _UNASKED.discard(self)
+        self._done.wait()
+        _UNASKED.discard(self)
         error, self._error = self._error, None
         if error is not None:
             error.add_note(f"this was {self._what} in the background")
@@ -144,6 +149,8 @@ class Worker:
             job()
         except BaseException as error:  # kept for whoever calls next
             self._error = error
+        finally:
+            self._done.set()
 
 
 # Workers whose last job nobody has asked about yet.
@@ -160,6 +167,17 @@ def _wait_at_exit() -> None:
     importlib.import_module("concurrent.futures.thread")
     register: Any = getattr(threading, "_register_atexit", atexit.register)
     register(_finish)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forget)
+
+
+def _forget() -> None:
+    """Wait for nothing in a forked process: the threads stayed with the other one, and so did their jobs."""
+    for worker in _UNASKED:
+        worker._lock = threading.Lock()
+        worker._done = threading.Event()
+        worker._done.set()
+    _UNASKED.clear()
 
 
 def _finish() -> None:

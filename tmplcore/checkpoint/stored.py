@@ -19,12 +19,25 @@ import numpy as np
 from tmplcore.checkpoint.format import LazyVariable
 from tmplcore.errors import CheckpointNotFoundError, DamagedError, InvalidArgumentError, UnreadableError
 
-__all__ = ["InputFile", "StoredArray", "element_index", "swap_bytes", "writable_bytes"]
+__all__ = ["InputFile", "StoredArray", "element_index", "is_array_shape", "swap_bytes", "writable_bytes"]
 
 # Linux moves at most 0x7ffff000 bytes in one read (read(2)); stay below it everywhere.
 _MOST_PER_READ = 1 << 30
 # What a strided slice reads at a time beyond what it hands out.
 _MOST_AT_ONCE = 16 << 20
+_MOST_AXES = 64  # of an array of NumPy 2
+
+
+def is_array_shape(shape: Sequence[int], itemsize: int) -> bool:
+    """Tell whether an array can have this shape: NumPy counts the bytes without the axes of length 0.
+
+    Example:
+        >>> is_array_shape((1 << 40, 0), 8), is_array_shape((1 << 40, 1 << 40, 0), 8)
+        (True, False)
+    """
+    if len(shape) > _MOST_AXES or any(length < 0 for length in shape):
+        return False
+    return math.prod(length for length in shape if length) * itemsize < 1 << 62
 
 
 def writable_bytes(array: np.ndarray) -> memoryview:

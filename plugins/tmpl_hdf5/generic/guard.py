@@ -12,6 +12,7 @@ from typing import Any
 
 from h5py import h5d, h5l, h5o, h5z
 
+from tmplcore.checkpoint.stored import is_array_shape
 from tmplcore.errors import UntrustedError
 
 __all__ = ["DEPTH", "LINKS", "check_dataset", "check_link", "object_address"]
@@ -24,6 +25,7 @@ DEPTH = 256
 
 _BOMB_BYTES = 256 << 20
 _BOMB_RATIO = 1000
+_FEW_CHUNKS = 10_000
 _BUILT_IN = frozenset({1, 2, 3, 4, 5, 6, 32000})  # deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf
 _PLUGIN = {307: "bzip2", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32015: "zstd", 32026: "blosc2"}
 
@@ -66,6 +68,20 @@ def check_dataset(path: str, dataset: h5d.DatasetID, file_size: int) -> None:
         bomb = declared > file_size and declared > 1 << 20
     if bomb or stored > file_size:
         raise UntrustedError(f"{path!r} declares {declared} bytes; the file has {file_size} and stores {stored} for it")
+    if not is_array_shape(dataset.shape or (), dataset.get_type().get_size()):
+        raise UntrustedError(f"{path!r} has the shape {dataset.shape}, which no array has")
+    if layout == h5d.CHUNKED:
+        chunk = creation.get_chunk()
+        if (size := math.prod(chunk) * dataset.get_type().get_size()) > max(_BOMB_BYTES, file_size):
+            raise UntrustedError(f"{path!r} has chunks of {size} bytes, each of which is read whole")
+        _check_chunks(path, dataset.shape, chunk, file_size)
+
+
+def _check_chunks(path: str, shape: tuple[int, ...], chunk: tuple[int, ...], file_size: int) -> None:
+    """Refuse more chunks than a file of its size can hold; reading asks for each of them, there or not."""
+    chunks = math.prod(-(-length // size) for length, size in zip(shape, chunk, strict=True))
+    if chunks > max(_FEW_CHUNKS, file_size):
+        raise UntrustedError(f"{path!r} declares {chunks} chunks; the file has {file_size} bytes")
 
 
 def _check_filter(path: str, number: int) -> None:

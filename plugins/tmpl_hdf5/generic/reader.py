@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5o, h5s
+from h5py import h5d, h5g, h5s
 
 from tmpl_hdf5.backend_attach import MARK
-from tmpl_hdf5.generic.guard import DEPTH, LINKS, check_dataset, check_link, object_address
+from tmpl_hdf5.generic.attributes import FAILURES, attribute, attributes
+from tmpl_hdf5.generic.examiner import examined
+from tmpl_hdf5.generic.guard import object_address
 from tmpl_hdf5.generic.types import ForeignType, foreign_type
-from tmpl_hdf5.names import OWN_GROUP, from_path
+from tmpl_hdf5.generic.walk import bound_cache, datasets
+from tmpl_hdf5.names import from_path
 from tmpl_hdf5.native.dtypes import stored_type
 from tmplcore.checkpoint.format import Damage, Format, LazyVariable, Metadata, Reader
 from tmplcore.errors import (
@@ -23,15 +25,10 @@ from tmplcore.errors import (
     DamagedError,
     StorageLockedError,
     UnreadableError,
-    UntrustedError,
     VariableMissingError,
 )
 
 __all__ = ["HDF5Format", "HDF5Reader", "HDF5Variable"]
-
-_ATTRIBUTE_BYTES = 1 << 16
-_CACHE_BYTES = 2 << 20
-_FAILURES = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError)
 
 
 @final
@@ -103,7 +100,7 @@ class HDF5Variable(LazyVariable):
     def _fill(self, out: np.ndarray, memory: Any, selection: Any) -> None:
         try:
             self._dataset.read(memory, selection, out, mtype=self._type.memory)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise DamagedError(f"variable {self.name!r} cannot be read: {error}") from error
 
 
@@ -125,6 +122,8 @@ class HDF5Reader(Reader):
             raise CheckpointNotFoundError(f"there is no checkpoint at {path}")
         if not path.is_file():  # opening a pipe would wait for its other end
             raise UnreadableError(f"{path} is not a file")
+        size = path.stat().st_size
+        examined(path, size)
         try:
             self._file = h5py.File(path, "r", locking="best-effort")
         except BlockingIOError as error:
@@ -137,23 +136,21 @@ class HDF5Reader(Reader):
         except OSError as error:
             raise UnreadableError(f"{path} cannot be read as HDF5: {error}") from error
         try:
-            _bound_cache(self._file.id)
-            tree = _Tree(self._file.id, path.stat().st_size)
-            self._variables = tree.variables
-            self._skipped = tree.skipped
+            bound_cache(self._file.id)
+            self._variables, self._skipped = _variables(self._file.id, size)
         except UnreadableError as error:
-            self._file.close()
+            self.close()
             raise type(error)(f"{path}: {error}", hint=error.hint) from None
-        except _FAILURES as error:
-            self._file.close()
+        except FAILURES as error:
+            self.close()
             raise DamagedError(f"{path}: its structure cannot be read: {error}") from error
 
     @property
     def meta(self) -> Metadata:
         """The attributes of the root group, and what of the file is not a variable."""
         provenance: dict[str, Any] = {}
-        if attributes := _attributes(h5g.open(self._file.id, b"/")):
-            provenance["attributes"] = attributes
+        if found := attributes(h5g.open(self._file.id, b"/")):
+            provenance["attributes"] = found
         if self._skipped:
             provenance["skipped"] = dict(self._skipped)
         return Metadata(provenance=provenance)
@@ -183,7 +180,8 @@ class HDF5Reader(Reader):
     def close(self) -> None:
         """Give the file back."""
         self._variables = {}
-        self._file.close()
+        with contextlib.suppress(*FAILURES):  # libhdf5 stumbles once more over what is damaged
+            self._file.close()
 
 
 @final
@@ -198,72 +196,34 @@ class HDF5Format(Format):
         return HDF5Reader(path)
 
 
-@dataclass(slots=True)
-class _Tree:
-    """All datasets of a file, found breadth first, so that the number of links is known before they are opened."""
-
-    file: Any
-    file_size: int
-    variables: dict[str, HDF5Variable] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    _links: int = 0
-
-    def __post_init__(self) -> None:
-        found: list[tuple[str, h5d.DatasetID]] = []
-        root = h5g.open(self.file, b"/")
-        groups = deque([("", root, 0)])
-        seen = {object_address(root)[0]}
-        self._count(root)
-        while groups:
-            path, group, depth = groups.popleft()
-            for name, kind in _links(group):
-                inner = f"{path}/{name}" if path else name
-                if not path and name == OWN_GROUP:
-                    continue
-                check_link(inner, kind)
-                item = h5o.open(group, name.encode(errors="surrogateescape"))
-                if isinstance(item, h5g.GroupID):
-                    address, _ = object_address(item)
-                    if address in seen or depth >= DEPTH:
-                        problem = "is reached by two paths or by itself" if address in seen else "is nested too deep"
-                        raise UntrustedError(f"group {inner!r} {problem}")
-                    seen.add(address)
-                    self._count(item)
-                    groups.append((inner, item, depth + 1))
-                elif isinstance(item, h5d.DatasetID):
-                    check_dataset(inner, item, self.file_size)
-                    found.append((inner, item))
-        self._add(found)
-
-    def _count(self, group: h5g.GroupID) -> None:
-        self._links += group.get_num_objs()
-        if self._links > LINKS:
-            raise UntrustedError(f"it has more than {LINKS} links")
-
-    def _add(self, found: list[tuple[str, h5d.DatasetID]]) -> None:
-        firsts: dict[int, str] = {}
-        working = _attribute(h5g.open(self.file, b"/"), MARK[0].encode()) == MARK[1].encode()
-        for path, dataset in sorted(found, key=lambda item: item[0]):
-            name = from_path(path)
-            space = dataset.get_space()
-            try:
-                if space.get_simple_extent_type() == h5s.NULL:
-                    raise TypeError("no data at all")
-                kind = foreign_type(dataset.get_type())
-            except _FAILURES as error:
-                self.skipped[name] = f"not a variable: it holds {error}"
-                continue
-            address, links = object_address(dataset)
-            first = firsts.setdefault(address, name) if links > 1 else name
-            trainable = None
-            if working:
-                kind, trainable = _named_type(dataset, kind), _trainable(dataset)
-            self.variables[name] = HDF5Variable(name, dataset, kind, None if first == name else first, trainable)
+def _variables(file: Any, file_size: int) -> tuple[dict[str, HDF5Variable], dict[str, str]]:
+    """Return the variables of a file by name, and what is none and why."""
+    found = sorted(datasets(file, file_size), key=lambda item: item[0])
+    variables: dict[str, HDF5Variable] = {}
+    skipped: dict[str, str] = {}
+    firsts: dict[int, str] = {}
+    working = attribute(h5g.open(file, b"/"), MARK[0].encode()) == MARK[1].encode()
+    for path, dataset in found:
+        name = from_path(path)
+        try:
+            if dataset.get_space().get_simple_extent_type() == h5s.NULL:
+                raise TypeError("no data at all")
+            kind = foreign_type(dataset.get_type())
+        except FAILURES as error:
+            skipped[name] = f"not a variable: it holds {error}"
+            continue
+        address, links = object_address(dataset)
+        first = firsts.setdefault(address, name) if links > 1 else name
+        trainable = None
+        if working:
+            kind, trainable = _named_type(dataset, kind), _trainable(dataset)
+        variables[name] = HDF5Variable(name, dataset, kind, None if first == name else first, trainable)
+    return variables, skipped
 
 
 def _named_type(dataset: h5d.DatasetID, kind: ForeignType) -> ForeignType:
     """Return the type that a working file's attribute names, where HDF5 has none like it (int4 is bytes)."""
-    if kind.dtype != np.uint8 or not isinstance(code := _attribute(dataset, b"dtype"), bytes):
+    if kind.dtype != np.uint8 or not isinstance(code := attribute(dataset, b"dtype"), bytes):
         return kind
     try:
         named = stored_type(code.decode())
@@ -273,68 +233,8 @@ def _named_type(dataset: h5d.DatasetID, kind: ForeignType) -> ForeignType:
 
 
 def _trainable(dataset: h5d.DatasetID) -> bool | None:
-    value = _attribute(dataset, b"trainable")
+    value = attribute(dataset, b"trainable")
     return bool(value) if isinstance(value, np.bool_) else None
-
-
-def _attribute(dataset: Any, name: bytes) -> Any:
-    """Return a small scalar attribute that is a truth or fixed-length text; None if there is no such one."""
-    try:
-        if not h5a.exists(dataset, name):
-            return None
-        attribute = h5a.open(dataset, name)
-        if attribute.shape != () or attribute.dtype.kind not in "bS" or attribute.get_storage_size() > _ATTRIBUTE_BYTES:
-            return None
-        value = np.empty((), attribute.dtype)
-        attribute.read(value)
-        return value[()]
-    except _FAILURES:
-        return None
-
-
-def _bound_cache(file: Any) -> None:
-    """Keep libhdf5 from caching more of the structure than a small part: it is walked once."""
-    config = file.get_mdc_config()
-    config.set_initial_size, config.initial_size = True, _CACHE_BYTES
-    config.min_size, config.max_size = _CACHE_BYTES, 4 * _CACHE_BYTES
-    file.set_mdc_config(config)
-
-
-def _links(group: h5g.GroupID) -> list[tuple[str, int]]:
-    found: list[tuple[str, int]] = []
-
-    def visit(name: bytes, info: Any) -> None:
-        found.append((name.decode(errors="surrogateescape"), info.type))
-
-    group.links.iterate(visit, info=True)
-    return found
-
-
-def _attributes(group: h5g.GroupID) -> dict[str, Any]:
-    """Return the small attributes of a group that are numbers or text."""
-    out: dict[str, Any] = {}
-    for number in range(min(h5a.get_num_attrs(group), 100)):
-        try:
-            attribute = h5a.open(group, index=number)
-            name = attribute.name.decode(errors="replace")
-            if attribute.get_storage_size() > _ATTRIBUTE_BYTES:
-                continue
-            kind = foreign_type(attribute.get_type())
-            value = np.empty(attribute.shape, kind.raw)
-            attribute.read(value, mtype=kind.memory)
-            out[name] = _plain(value.view(kind.dtype) if not kind.dtype.hasobject else value)
-        except _FAILURES:
-            continue
-    return out
-
-
-def _plain(value: np.ndarray) -> Any:
-    def text(item: Any) -> Any:
-        if isinstance(item, bytes):
-            return item.decode(errors="replace")
-        return [text(part) for part in item] if isinstance(item, list) else item
-
-    return text(value.tolist())
 
 
 def _region(index: Any, shape: tuple[int, ...]) -> Any:

@@ -24,6 +24,7 @@ import xxhash
 from tmpl_hdf5.names import check_text
 from tmpl_hdf5.native.dtypes import StoredType, stored_type
 from tmpl_hdf5.native.structure import FIRST_HEADER, Filter
+from tmplcore.checkpoint.stored import is_array_shape
 from tmplcore.errors import DamagedError, InvalidNameError, UnreadableError
 
 __all__ = ["ALIGNMENT", "HEADER_SIZE", "MAGIC", "VERSION", "Header", "Index", "Packed"]
@@ -362,7 +363,7 @@ def _kinds(table: dict[str, Any]) -> list[Kind]:
             if len(shape) > 32 or not all(type(length) is int and 0 <= length < 1 << 62 for length in shape):
                 raise ValueError(f"no array has the shape {shape}")
             stored = stored_type(code)
-            if math.prod(shape) * stored.raw.itemsize >= 1 << 62:
+            if not is_array_shape(shape, stored.raw.itemsize):
                 raise ValueError(f"no file holds the shape {shape}")
             kinds.append((stored, shape))
     except (TypeError, ValueError, KeyError) as error:

@@ -1,6 +1,7 @@
 """The ready-made getters: numbers of the frameworks that have the same thing, and how they go together."""
 
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -530,3 +531,50 @@ def test_what_is_no_getter_is_refused_where_it_is_given(make):
     with pytest.raises(InvalidTypeError, match="3 is not a getter") as caught:
         make()
     assert "next_getter" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Ema("a"), "the decay is a number, not 'a'"),
+        (lambda: Ema(None), "the decay is a number, not None"),
+        (lambda: Ema(0.9, num_updates="x").update(), "num_updates is a number, not 'x'"),
+        (lambda: Lora("a"), "the rank is a whole number, not 'a'"),
+        (lambda: Lora(2.5), "the rank is a whole number, not 2.5"),
+        (lambda: Lora(2, alpha="x"), "alpha is a number, not 'x'"),
+        (lambda: Lora(2, patterns=3), "patterns for names are text, not 3"),
+        (lambda: Freeze(3), "patterns for names are text, not 3"),
+        (lambda: Rename("a"), "rules of names are a mapping, not 'a'"),
+        (lambda: Rename({1: "a"}), "rules of names are a mapping, not {1: 'a'}"),
+        (lambda: Router(3), "routes are a mapping, not 3"),
+        (lambda: Router({"a": 3}), "3 is not a getter"),
+    ],
+)
+def test_arguments_of_the_wrong_type_are_named(make, message):
+    with pytest.raises(InvalidTypeError, match=re.escape(message)) as caught:
+        make()
+    assert caught.value.hint
+
+
+def test_an_alpha_that_is_no_scale():
+    with pytest.raises(InvalidArgumentError, match="an alpha of 0 is not above 0"):
+        Lora(2, alpha=0)
+    assert Lora(np.int64(2), alpha=np.float32(4)).scale == 2
+
+
+def test_numbers_of_any_kind_are_numbers():
+    assert Ema(np.float32(0.5)).decay == 0.5
+    assert Ema(1).decay == 1
+
+
+def test_cast_is_asked_first(store):
+    """In a chain behind `Freeze` or `Lora` it sees variables that do not train, and leaves them in the stored type."""
+    for getter, kernel in (
+        (Chain(Cast("float16"), Lora(2), Freeze("*/bias")), "float16"),
+        (Chain(Lora(2), Freeze("*/bias"), Cast("float16")), "float32"),
+    ):
+        with tmplcore.variable_scope(None, "model", custom_getter=getter):
+            read = tmplcore.get_variable("kernel", [4, 4])
+            bias = tmplcore.get_variable("bias", [4])
+        assert {str(getattr(read, "value", read).dtype).removeprefix("torch.") for read in (read, bias)} == {kernel}
+    assert {v.dtype.name for v in store.variables} == {"float32"}

@@ -361,6 +361,115 @@ def test_after_close(path):
             use()
 
 
+def test_a_file_that_was_deleted_is_missed(path):
+    backend = HDF5Backend(path)
+    cell = backend.create(spec("w", (3,)), Given([1, 2, 3]))
+    path.unlink()
+    for use in (backend.flush, lambda: backend.create(spec("u", (3,)), Given([1, 2, 3]))):
+        with pytest.raises(BackendError, match="was deleted while it was in use") as caught:
+            use()
+        assert "checkpoint.save" in caught.value.hint
+    checkpoint.save(path.with_name("rescued.h5"), {"w": backend.numpy(spec("w", (3,)), cell)})
+    with pytest.raises(BackendError, match="was deleted while it was in use"):
+        backend.close()
+    assert checkpoint.load(path.with_name("rescued.h5"))["w"].tolist() == [1, 2, 3]
+    make(path, w=[4])  # nothing was left locked
+
+
+def test_a_file_that_was_moved_goes_on(path):
+    backend = HDF5Backend(path)
+    cell = backend.create(spec("w", (3,)), Given([1, 2, 3]))
+    path.rename(path.with_name("moved.h5"))
+    backend.create(spec("u", (1,)), Given([4]))
+    cell.value += 1
+    backend.close()
+    with h5py.File(path.with_name("moved.h5")) as file:
+        assert (file["w"][()].tolist(), file["u"][()].tolist()) == ([2, 3, 4], [4])
+
+
+FORKED = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from tmpl_hdf5.backend import HDF5Backend
+from tmplcore.errors import BackendError
+from tmplcore.testing.backend import Given, spec
+
+backend = HDF5Backend(Path(sys.argv[1]))
+cell = backend.create(spec("w", (3,)), Given([1, 2, 3]))
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    said = [str(backend.numpy(spec("w", (3,)), cell))]
+    backend.assign(spec("w", (3,)), cell, [4, 5, 6])
+    for change in (
+        lambda: backend.create(spec("u", (3,)), Given([1, 2, 3])), lambda: backend.delete(spec("w", (3,)), cell)
+    ):
+        try:
+            change()
+        except BackendError as error:
+            said.append(str(error))
+    backend.flush()
+    backend.close()
+    os.write(write, repr(said).encode())
+    os._exit(0)
+os.waitpid(child, 0)
+print(os.read(read, 4096).decode(), child)
+late = backend.create(spec("late", (3,)), Given([7, 8, 9]))
+print(cell.value, late.value, os.getpid())
+try:
+    HDF5Backend(Path(sys.argv[1]))
+except BackendError as error:
+    print(error)
+backend.close()
+"""
+
+
+def test_a_forked_process_changes_values_only(path):
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, str(path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    child, values, locked = done.stdout.splitlines()
+    assert child.count("variables cannot be made or deleted") == 2
+    assert values.startswith("[4. 5. 6.] [7. 8. 9.]")
+    assert "is in use by this process" in locked
+    with h5py.File(path) as file:
+        assert file["late"][()].tolist() == [7, 8, 9]
+
+
+@pytest.mark.parametrize("place", ["/proc/run.h5", "{file}/run.h5"])
+def test_a_place_that_cannot_be_written_to(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BackendError, match=r"run\.h5 cannot be opened as a working file: ") as caught:
+        HDF5Backend(Path(place.format(file=tmp_path / "file")))
+    assert "directory" in caught.value.hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="as somebody else than root it is a file without permissions")
+def test_a_file_that_may_not_be_written_to(tmp_path):
+    path = tmp_path / "run.h5"
+    make(path, w=[1])
+    path.chmod(0o444)
+    program = (
+        "import os, sys; from pathlib import Path; from tmpl_hdf5.backend import HDF5Backend; "
+        "os.setuid(65534); HDF5Backend(Path(sys.argv[1]))"
+    )
+    for directory in (tmp_path, *tmp_path.parents[:2]):
+        directory.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "run.h5 cannot be opened as a working file: Permission denied" in done.stderr
+
+
+def test_an_empty_file_is_started_in(path):
+    path.parent.mkdir(parents=True)
+    path.touch()
+    make(path, w=[1])
+    with h5py.File(path) as file:
+        assert file["w"][()].tolist() == [1]
+
+
 def test_room_is_used_again_but_never_under_an_array_that_was_handed_out(path):
     backend = HDF5Backend(path)
     of = spec("v", (1000,))

@@ -418,7 +418,7 @@ class TestErrors:
         assert not grads["head"]["kernel"].any()
         with pytest.raises(InvalidArgumentError, match=r"2 values that .* no variable of: 'head/kernel', 'old'"):
             strict.apply(more, {**state, "old": jnp.ones(2)}, x)
-        with pytest.raises(InvalidArgumentError, match="unexpected='raise'"):
+        with pytest.raises(InvalidArgumentError, match="unexpected='raise' is not a policy"):
             transform(uncalled(), unexpected="raise")
 
     def test_params_of_a_cheaper_type_are_taken_as_they_are(self, x):

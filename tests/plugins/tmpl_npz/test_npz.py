@@ -8,6 +8,7 @@ import shutil
 import struct
 import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import ml_dtypes
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from tests import hostile
 from tmpl_npz.detect import is_npy, is_npz
 from tmpl_npz.npy import NpyFormat
 from tmpl_npz.npz import NpzFormat
@@ -259,6 +261,35 @@ def test_archives_that_lie_are_refused(tmp_path: Path) -> None:
     path.write_bytes(raw[: central + 24] + struct.pack("<I", 1 << 31) + raw[central + 28 :])
     with pytest.raises(DamagedError, match="claims to grow"):
         NpzFormat().open(path)
+
+
+def test_a_directory_of_many_names_for_one_array_is_refused_unread(tmp_path: Path) -> None:
+    """Each entry leads to the same bytes; parsing 400,000 of them would take seconds and gigabytes."""
+    body, name = _npy(np.zeros(4)), b"v000000.npy"
+    crc, count = zlib.crc32(body), 400_000
+    local = struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 0, 0, 0, crc, len(body), len(body), len(name), 0) + name + body
+    fixed = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 0, crc, len(body), len(body), 11, *[0] * 6)
+    directory = b"".join(fixed + b"v%06d.npy" % number for number in range(count))
+    place = len(local)
+    large = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(directory), place)
+    large += struct.pack("<4sIQI", b"PK\6\7", 0, place + len(directory), 1)
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    path = tmp_path / "many.npz"
+    path.write_bytes(local + directory + large + end)
+    assert len(zipfile.ZipFile(path).infolist()) == count
+    hostile.refused("tmpl_npz.npz:NpzFormat", path, "DamagedError", "its directory takes")
+
+
+@pytest.mark.parametrize("shape", [(1 << 40, 1 << 40, 0), (0,) * 65])
+def test_no_elements_in_a_shape_that_no_array_has(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    (tmp_path / "a.npy").write_bytes(buffer.getvalue())
+    with pytest.raises(DamagedError, match="no array has the shape"):
+        NpyFormat().open(tmp_path / "a.npy")
+    _zip(tmp_path / "a.npz", ("a.npy", buffer.getvalue()))
+    with pytest.raises(DamagedError, match="no array has the shape"):
+        NpzFormat().open(tmp_path / "a.npz")
 
 
 def test_a_file_cut_short_or_missing_is_said_so(tmp_path: Path) -> None:

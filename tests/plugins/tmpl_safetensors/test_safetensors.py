@@ -130,6 +130,8 @@ def test_a_type_numpy_lacks_is_listed_and_only_refused_when_read(tmp_path: Path)
         ({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1 << 70]}}, b"1", "is said to be at"),
         ({"a": {"dtype": "U8", "shape": [1], "data_offsets": [1, 0]}}, b"1", "is said to be at"),
         ({"a": {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 4]}}, b"1234", "does not take"),
+        ({"a": {"dtype": "U8", "shape": [1 << 40, 1 << 40, 0], "data_offsets": [0, 0]}}, b"", "no array has the shape"),
+        ({"a": {"dtype": "U8", "shape": [1] * 65, "data_offsets": [0, 1]}}, b"1", "no array has the shape"),
         ({"a": {"dtype": "F4", "shape": [3], "data_offsets": [0, 2]}}, b"12", "does not take"),
         ({"a": {"dtype": "U8", "shape": [1], "data_offsets": [1, 2]}}, b"12", "belong to nobody"),
         ({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}, b"12", "but the file at"),

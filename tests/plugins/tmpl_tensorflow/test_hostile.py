@@ -200,7 +200,8 @@ HUGE = 1 << 62
 LIES = {
     "shape larger than the data": (entry(1, shape(1 << 40), 0, VALUE.tobytes()), "needs 4398046511104 bytes"),
     "shape that overflows": (entry(1, shape(HUGE, 4), 0, VALUE.tobytes()), "cannot have the shape"),
-    "shape with zero hiding an overflow": (entry(1, shape(HUGE, HUGE, 0), 0, b"x"), "needs 0 bytes"),
+    "shape with zero hiding an overflow": (entry(1, shape(HUGE, HUGE, 0), 0, b""), "cannot have the shape"),
+    "shape with zero and too many bytes": (entry(1, shape(3, 0), 0, b"x"), "needs 0 bytes"),
     "negative length": (entry(1, shape(-1), 0, b""), "cannot have the shape"),
     "unknown rank": (entry(1, number(3, 1), 0, b""), "no known rank"),
     "too many axes": (entry(1, shape(*[1] * 300), 0, b"1234"), "cannot have the shape"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import subprocess
@@ -291,3 +292,34 @@ def test_a_temporary_name_says_who_made_it(tmp_path: Path) -> None:
     name.touch()
     (found,) = leftovers(tmp_path)
     assert (found.name, found.owner, found.abandoned()) == ("a.h5", Process.current(), False)
+
+
+def test_a_link_whose_answer_was_lost_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network file system asks again when an answer is lost, and hears that its own link exists."""
+    real = os.link
+
+    def lossy(source: object, target: object) -> None:
+        real(source, target)
+        raise FileExistsError(errno.EEXIST, "File exists")
+
+    monkeypatch.setattr(os, "link", lossy)
+    with committed(tmp_path / "a") as temporary:
+        temporary.write_text("mine")
+    assert (tmp_path / "a").read_text() == "mine"
+    with DirectoryLock(tmp_path).held(), pytest.raises(LockedError), DirectoryLock(tmp_path, timeout=0).held():
+        pass
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_lock_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dead: Process) -> None:
+    def refuse(source: object, target: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    lock = DirectoryLock(tmp_path, timeout=0)
+    with lock.held(), pytest.raises(LockedError), DirectoryLock(tmp_path, timeout=0).held():
+        pass
+    lock.path.write_text(json.dumps({"owner": dead.token, "nonce": "x"}))
+    with lock.held():
+        assert json.loads(lock.path.read_text())["pid"] == os.getpid()
+    assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,8 +17,6 @@ from tmplcore.errors import (
     ExistsError,
     InvalidArgumentError,
     ProtectedError,
-    SaveError,
-    VariableMissingError,
 )
 
 
@@ -273,89 +269,6 @@ def test_tags_of_other_patterns_go_with_their_checkpoints(tmp_path: Path) -> Non
     manager.tag("try", 2)
     manager.prune([KeepLast(1), KeepTagged("release-*")])
     assert (steps(manager), manager.tags()) == ([1, 3], {"release-1": 1})
-
-
-def test_the_copy_of_a_background_save_is_taken_first(tmp_path: Path) -> None:
-    manager = CheckpointManager(tmp_path)
-    arrays = {f"v{i}": np.zeros(100_000) for i in range(20)}
-    for step in range(5):
-        for array in arrays.values():
-            array[:] = step
-        manager.async_save(step, arrays)
-        for array in arrays.values():
-            array[:] = -1
-    manager.close()
-    assert steps(manager) == list(range(5))
-    for step in range(5):
-        assert all((value == step).all() for value in manager.load(step).values())
-    held = []
-    manager.async_save(9, {"a": arrays["v0"], "b": arrays["v0"]}, copy=False, progress=held.append)
-    manager.wait()
-    assert sum(held) > 0
-
-
-def test_background_saves_use_bounded_memory_again(tmp_path: Path) -> None:
-    manager = CheckpointManager(tmp_path)
-    arrays = {f"v{i}": np.zeros(1000) for i in range(10)}
-    for step in range(4):
-        manager.async_save(step, arrays)
-    manager.wait()
-    pool = manager._pool
-    assert pool.nbytes == 10 * 8000
-    places = {name: id(array) for name, array in pool._arrays.items()}
-    manager.async_save(5, arrays)
-    manager.wait()
-    assert {name: id(array) for name, array in pool._arrays.items()} == places
-    manager.async_save(6, {"v0": arrays["v0"]})
-    manager.wait()
-    assert pool.nbytes == 8000
-    manager.close()
-    assert manager._pool.nbytes == 0
-
-
-def test_an_error_in_the_background_surfaces_at_the_next_call_once(tmp_path: Path) -> None:
-    bad = {"w": np.array([np.nan])}
-    for call in (
-        lambda manager: manager.wait(),
-        lambda manager: manager.close(),
-        lambda manager: manager.save(9, values(9)),
-        lambda manager: manager.async_save(9, values(9)),
-        lambda manager: manager.restore(values(0), 0),
-        lambda manager: manager.prune(),
-    ):
-        manager = filled(tmp_path / "m", 0)
-        manager.async_save(1, bad, finite=True)
-        with pytest.raises(SaveError, match="NaN") as caught:
-            call(manager)
-        assert caught.value.__notes__ == ["this was saving step 1 in the background"]
-        manager.wait()
-        assert steps(manager) == [0]
-        shutil.rmtree(tmp_path / "m")
-    with pytest.raises(SaveError, match="NaN"), CheckpointManager(tmp_path / "m") as manager:
-        manager.async_save(1, bad, finite=True)
-
-
-def test_errors_that_can_be_known_at_once_are_raised_at_once(tmp_path: Path) -> None:
-    manager = filled(tmp_path, 1)
-    with pytest.raises(ExistsError):
-        manager.async_save(1, values(1))
-    with pytest.raises(VariableMissingError):
-        manager.async_save(2, values(2), include="nothing")
-
-
-def test_python_waits_for_a_background_save_at_exit_and_says_what_failed(tmp_path: Path) -> None:
-    script = f"""
-import numpy as np
-from tmplcore.checkpoint import CheckpointManager
-manager = CheckpointManager({str(tmp_path / "m")!r})
-manager.async_save(1, {{"w": np.zeros(3_000_000)}})
-other = CheckpointManager({str(tmp_path / "n")!r})
-other.async_save(1, {{"w": np.array([np.inf])}}, finite=True)
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0
-    assert "saving step 1 failed: SaveError" in done.stderr
-    assert CheckpointManager(tmp_path / "m").verify("latest").ok
 
 
 def test_the_parent_step_is_recorded(tmp_path: Path) -> None:
