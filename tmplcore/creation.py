@@ -11,6 +11,7 @@ from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
 from tmplcore.dtypes import as_dtype
 from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, InvalidTypeError, NestingError
+from tmplcore.expression import ArrayExpression
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.initial import Constant, InitialCall, Start, as_constant
 from tmplcore.modes import VariableAggregation, VariableSynchronization
@@ -38,6 +39,7 @@ _Mode = TypeVar("_Mode", VariableSynchronization, VariableAggregation)
 # The ops beside a variable that TensorFlow makes, so that their names are as taken as there.
 _BESIDE_CALL: Final = MappingProxyType({"initializer": 1, "assign": 1, "read": 1})
 _UNNAMED: Final = "VariableV2"  # an empty name: TensorFlow names the op after its kind
+_BESIDE_TENSOR: Final = MappingProxyType({"assign": 1, "read": 1})
 _BESIDE_CONSTANT: Final = MappingProxyType({"initial_value": 1, "assign": 1, "read": 1})
 
 
@@ -115,6 +117,8 @@ def _create(
         synchronization, aggregation = checked_modes(name, synchronization, aggregation)
     frame = current_frame()
     store = frame.store
+    if store.finalized:
+        store.check_not_finalized()
     with store.lock:
         if name == "":  # as the name of a scope it is the root
             op_name = _claimed(frame.with_prefix(""), _UNNAMED)
@@ -137,7 +141,8 @@ def _create(
             if wanted is None or dims is None:
                 source = start.constant()
         else:
-            store.names.place(f"{op_name}/", _BESIDE_CONSTANT, frame.around.journal)
+            beside = _BESIDE_TENSOR if isinstance(initial_value, ArrayExpression) else _BESIDE_CONSTANT
+            store.names.place(f"{op_name}/", beside, frame.around.journal)
             source = as_constant(initial_value, wanted)
         if isinstance(source, Constant):
             wanted = source.dtype

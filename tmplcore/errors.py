@@ -12,6 +12,8 @@
     ├── NestingError (RuntimeError)              scopes left in another order than they were entered
     ├── TrainableCreatedError (ValueError)       a template made a trainable variable after its first call
     ├── GraphMismatchError (ValueError)          values of two graphs in one place
+    ├── FinalizedError (RuntimeError)            something is to be added to a graph that was finalized
+    ├── OperationNotFoundError (KeyError)        no op or tensor of that name is in the graph
     ├── BackendError (RuntimeError)              a backend cannot do what was asked
     │   └── StorageLockedError (RuntimeError)    another process has the storage
     ├── PluginError (RuntimeError)
@@ -49,6 +51,7 @@ __all__ = [
     "ConfigError",
     "DamagedError",
     "ExistsError",
+    "FinalizedError",
     "GraphMismatchError",
     "InitializerError",
     "InvalidArgumentError",
@@ -57,6 +60,7 @@ __all__ = [
     "LockedError",
     "MissingExtraError",
     "NestingError",
+    "OperationNotFoundError",
     "PartitionError",
     "PluginConflictError",
     "PluginError",
@@ -144,6 +148,16 @@ class TrainableCreatedError(TmplError, ValueError):
 
 class GraphMismatchError(TmplError, ValueError):
     """Values of two graphs were given in one place."""
+
+
+class FinalizedError(TmplError, RuntimeError):
+    """A variable, op or item is to be added to a graph that was finalized."""
+
+
+class OperationNotFoundError(TmplError, KeyError):
+    """No op or tensor of that name is in the graph."""
+
+    __str__ = Exception.__str__  # a KeyError would show the message in quotes
 
 
 class BackendError(TmplError, RuntimeError):

@@ -328,6 +328,11 @@ class Start(InitialValue):
         self._dtype = dtype
         self._shape = shape
 
+    @property
+    def source(self) -> Any:
+        """What it is computed from: an initializer's call, another function, or a constant."""
+        return self._source
+
     def constant(self) -> Constant:
         """Compute the value, and check it."""
         if isinstance(self._source, Constant):

@@ -220,6 +220,10 @@ class OpNames:
                 number += 1
         return f"{name}_{number}"
 
+    def has(self, name: str) -> bool:
+        """Tell whether a name, in full, is taken."""
+        return self.peek(name) != name
+
     def copy(self) -> OpNames:
         """Return an independent registry with the same names taken."""
         other = OpNames()

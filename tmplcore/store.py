@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import ref
 
 from tmplcore.backend import Backend, Cell
 from tmplcore.collections import Collections
-from tmplcore.errors import InvalidNameError, InvalidTypeError, NestingError
+from tmplcore.errors import FinalizedError, InvalidNameError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Around, Frame, Parked
 from tmplcore.journal import Journal
 from tmplcore.naming import ROOT, OpNames, check_name
 from tmplcore.numbering import NOTHING
+from tmplcore.operations import NotedOps, find_element, find_operation, find_tensor, list_operations
 from tmplcore.plugins import default_registry
 from tmplcore.scope import VariableScope
 
 if TYPE_CHECKING:
     from tmplcore.partitioned import PartitionedVariable
+    from tmplcore.tensor import Operation, Tensor
     from tmplcore.variable import Variable
 
 __all__ = ["VariableStore", "current_frame", "get_default_store", "reset_default_store"]
@@ -48,6 +50,8 @@ class VariableStore:
         find_or_create: As passed.
         names: The op names that are taken.
         collections: The collections.
+        noted_ops: The ops beside those of variables.
+        finalized: Whether nothing may be added any more.
         lock: Held while variables are made, and throughout a template's first call.
         roster: What `tmplcore.checkpoint.roster` knows of the variables that were saved last.
 
@@ -81,6 +85,8 @@ class VariableStore:
         self.names = OpNames()
         self._invalid_names = OpNames()
         self.collections = Collections(_journal)
+        self.noted_ops = NotedOps()
+        self.finalized = False
         self.by_key: dict[str, Any] = {}
         self.partitioned: dict[str, PartitionedVariable] = {}
         self.roster: Any = None
@@ -114,6 +120,10 @@ class VariableStore:
     def has_named(self, op_name: str) -> bool:
         """Tell whether a variable has an op name, in whatever case."""
         return op_name.lower() in self._all
+
+    def note_op(self, name: str, kind: str, tensor: Tensor | None = None) -> None:
+        """Keep the name of an op beside variables, for those who look it up."""
+        self.noted_ops.note(len(self._all), name, kind, tensor, _journal())
 
     def share(self, key: str, variable: Any, journal: Journal | None) -> None:
         """Let `get_variable` find a variable under `key`."""
@@ -164,12 +174,78 @@ class VariableStore:
 
         return name_scope(name)
 
+    def get_operations(self) -> list[Operation]:
+        """Return the ops in the order of their making: those of variables, and what else takes an op name.
+
+        Of ops beside variables, the last 10,000 are known.
+        """
+        return list_operations(self)
+
+    def get_operation_by_name(self, name: str) -> Operation:
+        """Return the op called `name`.
+
+        Raises:
+            OperationNotFoundError: There is none.
+        """
+        return find_operation(self, name)
+
+    def get_tensor_by_name(self, name: str) -> Any:
+        """Return the variable, or the tensor, called `name`, which ends in `:0`.
+
+        Raises:
+            OperationNotFoundError: There is none, or nobody kept the tensor.
+            InvalidArgumentError: `name` is an op's.
+        """
+        return find_tensor(self, name)
+
+    def as_graph_element(self, obj: Any, allow_tensor: bool = True, allow_operation: bool = True) -> Any:
+        """Return the variable, tensor or op that `obj` is, or is the name of."""
+        return find_element(self, obj, allow_tensor, allow_operation)
+
+    def finalize(self) -> None:
+        """Let nothing be added from now on: no variable, no op, no item of a collection. There is no way back.
+
+        Raises:
+            FinalizedError: Later, when something is to be added.
+        """
+        self.finalized = True
+
+    def check_not_finalized(self) -> None:
+        """Refuse an addition to a finalized store.
+
+        Raises:
+            FinalizedError: It is finalized.
+        """
+        if self.finalized:
+            raise FinalizedError(
+                "Graph is finalized and cannot be modified.",
+                hint="add to it before finalize(), or find what is there with reuse=True",
+            )
+
+    def device(self, device_name_or_function: Any) -> AbstractContextManager[None]:
+        """Do nothing: where values are, the backend decides."""
+        return nullcontext()
+
+    def control_dependencies(self, control_inputs: Any) -> AbstractContextManager[None]:
+        """Do nothing: what was written first has run first."""
+        return nullcontext()
+
+    def colocate_with(self, op: Any, ignore_existing: bool = False) -> AbstractContextManager[None]:
+        """Do nothing: where values are, the backend decides."""
+        return nullcontext()
+
+    def container(self, container_name: str) -> AbstractContextManager[None]:
+        """Do nothing: there are no containers of resources."""
+        return nullcontext()
+
     def add_to_collection(self, name: Any, value: Any) -> None:
         """Append `value` to the collection `name`."""
+        self.check_not_finalized()
         self.collections.add(name, value)
 
     def add_to_collections(self, names: Any, value: Any) -> None:
         """Append `value` to several collections; a string is one name, a name listed twice counts once."""
+        self.check_not_finalized()
         self.collections.add_to_all(names, value)
 
     def get_collection(self, name: Any, scope: str | None = None) -> list[Any]:

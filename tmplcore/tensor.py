@@ -25,14 +25,29 @@ class Operation:
     Attributes:
         name: Its name. A variable's op name is the variable's name in a checkpoint.
         graph: The store in which the name is taken.
+        type: What kind of op TensorFlow makes of it: `VariableV2`, `Const`, `NoOp` and so on.
     """
 
-    __slots__ = ("_run", "graph", "name")
+    __slots__ = ("_run", "graph", "name", "type")
 
-    def __init__(self, name: str, graph: VariableStore, run: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self, name: str, graph: VariableStore, run: Callable[[], object] | None = None, *, kind: str = "NoOp"
+    ) -> None:
         self.name = name
         self.graph = graph
+        self.type = kind
         self._run = run
+
+    @property
+    def device(self) -> str:
+        """Always empty: where values are, the backend decides."""
+        return ""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Operation) and self.name == other.name and self.graph is other.graph
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def __call__(self) -> None:
         """Do what the op stands for. What TensorFlow does in a session is done by this call."""
@@ -70,7 +85,7 @@ class Tensor(ArrayExpression):
     @property
     def op(self) -> Operation:
         """The op, for its name."""
-        return Operation(self.name[:-2], self.graph)
+        return Operation(self.name[:-2], self.graph, kind="Const")
 
     @property
     def value(self) -> Any:

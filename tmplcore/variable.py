@@ -143,7 +143,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     @property
     def op(self) -> Operation:
         """The op, for its name: `variable.op.name` is the name in a checkpoint."""
-        return Operation(self.spec.name, self.graph)
+        return Operation(self.spec.name, self.graph, kind="VariableV2")
 
     @property
     def origin(self) -> tuple[str, int, str]:
@@ -175,7 +175,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     @property
     def initializer(self) -> Operation:
         """An op that does nothing, as the variable has its first value already; for its name."""
-        return Operation(f"{self.spec.name}/Assign", self.graph)
+        return Operation(f"{self.spec.name}/Assign", self.graph, kind="Assign")
 
     @property
     def initial_value(self) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from tmplcore.arrays import to_numpy
 from tmplcore.collections import GraphKeys
 from tmplcore.compat._helpers import add_to_collection, global_variables, moving_average_variables, trainable_variables
-from tmplcore.compat._tensor import take_name
+from tmplcore.compat._tensor import operation
 from tmplcore.dtypes import DType, as_dtype, float16, float32, float64
 from tmplcore.errors import InvalidTypeError
 from tmplcore.getting import get_variable
@@ -87,7 +87,7 @@ class ExponentialMovingAverage:
                     add_to_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, variable)
                 elif self._zero_debias:
                     self._biased[variable] = _correction(self._averages[variable])
-        return Operation(take_name(self._name), get_default_store(), lambda: self._update(chosen))
+        return operation(self._name, lambda: self._update(chosen))
 
     def average(self, var: Any) -> Any:
         """Return a variable's shadow, or None if it has none."""

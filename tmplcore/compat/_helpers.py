@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging as _logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
-from tmplcore.compat._tensor import take_name
+from tmplcore.compat._tensor import operation
 from tmplcore.errors import InvalidArgumentError
 from tmplcore.expression import ArrayExpression
 from tmplcore.name_scoping import name_scope
@@ -25,8 +24,6 @@ __all__ = [
     "assign",
     "assign_add",
     "assign_sub",
-    "control_dependencies",
-    "device",
     "dimension_value",
     "disable_control_flow_v2",
     "disable_eager_execution",
@@ -39,11 +36,9 @@ __all__ = [
     "get_collection",
     "get_collection_ref",
     "global_variables",
-    "global_variables_initializer",
     "group",
     "is_tensor",
     "local_variables",
-    "local_variables_initializer",
     "logging",
     "model_variables",
     "moving_average_variables",
@@ -51,7 +46,6 @@ __all__ = [
     "op_scope",
     "set_random_seed",
     "trainable_variables",
-    "variables_initializer",
 ]
 
 
@@ -107,7 +101,7 @@ def all_variables() -> list[Any]:
 
 def no_op(name: str | None = None) -> Operation:
     """Return an op that does nothing."""
-    return Operation(take_name(name or "NoOp"), get_default_store())
+    return operation(name or "NoOp")
 
 
 def group(*inputs: Any, name: str | None = None) -> Operation:
@@ -119,7 +113,7 @@ def group(*inputs: Any, name: str | None = None) -> Operation:
             if isinstance(op, Operation):
                 op()
 
-    return Operation(take_name(name or "group_deps"), get_default_store(), run)
+    return operation(name or "group_deps", run)
 
 
 def _flat(items: Any) -> Iterator[Any]:
@@ -128,21 +122,6 @@ def _flat(items: Any) -> Iterator[Any]:
             yield from _flat(item)
         else:
             yield item
-
-
-def variables_initializer(var_list: Iterable[Any], name: str = "init") -> Operation:
-    """Return an op that does nothing: a variable has its value as soon as it is made."""
-    return Operation(take_name(name), get_default_store())
-
-
-def global_variables_initializer() -> Operation:
-    """Return an op that does nothing: a variable has its value as soon as it is made."""
-    return variables_initializer(global_variables())
-
-
-def local_variables_initializer() -> Operation:
-    """Return an op that does nothing: a variable has its value as soon as it is made."""
-    return variables_initializer(local_variables())
 
 
 def assign(ref: Variable, value: Any, validate_shape: bool | None = None, use_locking: bool | None = None) -> Any:
@@ -158,18 +137,6 @@ def assign_add(ref: Variable, value: Any, use_locking: bool | None = None) -> An
 def assign_sub(ref: Variable, value: Any, use_locking: bool | None = None) -> Any:
     """Subtract from a variable's value, at once."""
     return ref.assign_sub(value)
-
-
-@contextmanager
-def control_dependencies(control_inputs: Any) -> Iterator[None]:
-    """Do nothing: what was written first has run first."""
-    yield
-
-
-@contextmanager
-def device(device_name_or_function: Any) -> Iterator[None]:
-    """Do nothing: where values are, the backend decides."""
-    yield
 
 
 def disable_v2_behavior() -> None:

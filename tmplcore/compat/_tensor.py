@@ -6,6 +6,7 @@ name is taken all the same, so that what is made afterwards is called what it is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from tmplcore.naming import check_op_name
 from tmplcore.random import drawing
 from tmplcore.shapes import as_shape
 from tmplcore.store import current_frame, get_default_store
-from tmplcore.tensor import Tensor
+from tmplcore.tensor import Operation, Tensor
 
 __all__ = [
     "constant",
@@ -29,6 +30,7 @@ __all__ = [
     "identity",
     "ones",
     "ones_like",
+    "operation",
     "random_normal",
     "random_uniform",
     "take_name",
@@ -41,8 +43,17 @@ __all__ = [
 def take_name(name: str) -> str:
     """Take an op name in the current name scope and return it, made unique."""
     frame = current_frame()
+    frame.store.check_not_finalized()
     check_op_name(name, frame.prefix)
     return frame.store.names.open(name, frame.ops, frame.around.journal).text[:-1]
+
+
+def operation(name: str, run: Callable[[], object] | None = None) -> Operation:
+    """Return an op without a value; it takes its name in the current name scope."""
+    store = get_default_store()
+    made = Operation(take_name(name), store, run)
+    store.note_op(made.name, made.type)
+    return made
 
 
 def _array(value: Any, dtype: Any = None) -> tuple[np.ndarray, DType]:
@@ -52,7 +63,14 @@ def _array(value: Any, dtype: Any = None) -> tuple[np.ndarray, DType]:
 
 
 def _made(value: np.ndarray, dtype: DType, name: str) -> Tensor:
-    return Tensor(value, dtype, take_name(name), get_default_store())
+    return _tensor(value, dtype, take_name(name))
+
+
+def _tensor(value: np.ndarray, dtype: DType, name: str) -> Tensor:
+    store = get_default_store()
+    tensor = Tensor(value, dtype, name, store)
+    store.note_op(name, "Const", tensor)
+    return tensor
 
 
 def constant(
@@ -168,7 +186,7 @@ def _drawn(initializer: Any, shape: Any, dtype: Any, name: str, last: str = "") 
     store = get_default_store()
     taken = take_name(name)
     with drawing(store.seed, taken):
-        return Tensor(initializer(as_shape(shape).as_list(), dtype=of), of, taken + last, store)
+        return _tensor(initializer(as_shape(shape).as_list(), dtype=of), of, taken + last)
 
 
 def random_normal(

@@ -1,8 +1,9 @@
 """TensorFlow's `tf.initializers`: the initializers under the names that they have there."""
 
-from tmplcore.compat._helpers import global_variables_initializer as global_variables
-from tmplcore.compat._helpers import local_variables_initializer as local_variables
-from tmplcore.compat._helpers import variables_initializer as variables
+from tmplcore.compat._initialized import global_variables_initializer as global_variables
+from tmplcore.compat._initialized import local_variables_initializer as local_variables
+from tmplcore.compat._initialized import tables_initializer
+from tmplcore.compat._initialized import variables_initializer as variables
 from tmplcore.initializers import Constant as constant
 from tmplcore.initializers import GlorotNormal as glorot_normal
 from tmplcore.initializers import GlorotUniform as glorot_uniform
@@ -32,6 +33,7 @@ __all__ = [
     "orthogonal",
     "random_normal",
     "random_uniform",
+    "tables_initializer",
     "truncated_normal",
     "uniform_unit_scaling",
     "variables",

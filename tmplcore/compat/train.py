@@ -12,6 +12,7 @@ import numpy as np
 
 from tmplcore.checkpoint.files import open_checkpoint
 from tmplcore.checkpoint.format import Reader
+from tmplcore.compat._absent import absent as _absent
 from tmplcore.compat._average import ExponentialMovingAverage
 from tmplcore.dtypes import DType, as_dtype
 from tmplcore.errors import (
@@ -38,6 +39,7 @@ __all__ = [
     "ExponentialMovingAverage",
     "get_global_step",
     "get_or_create_global_step",
+    "global_step",
     "init_from_checkpoint",
     "latest_checkpoint",
     "list_variables",
@@ -45,6 +47,8 @@ __all__ = [
     "load_variable",
     "NewCheckpointReader",
 ]
+
+__getattr__ = _absent("tf.train", __all__)
 
 _PATH_LINE: Final = re.compile(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 
@@ -61,6 +65,16 @@ def assert_global_step(global_step_tensor: Any) -> None:
         raise InvalidTypeError(f'Existing "global_step" does not have integer type: {global_step_tensor.dtype}')
     if global_step_tensor.shape.rank not in {None, 0}:
         raise InvalidTypeError(f'Existing "global_step" is not scalar: {global_step_tensor.shape}')
+
+
+def global_step(sess: Any, global_step_tensor: Any) -> int:
+    """Return the value of a global step.
+
+    Args:
+        sess: TensorFlow's session; ignored.
+        global_step_tensor: A variable, or anything else that becomes an integer.
+    """
+    return int(global_step_tensor)
 
 
 @final

@@ -16,6 +16,8 @@ Names, numbering, reuse and collections are those of TensorFlow's graph mode; va
 
 from tmplcore.collections import GraphKeys
 from tmplcore.compat import errors, initializers, losses, random, train
+from tmplcore.compat._absent import absent as _absent
+from tmplcore.compat._contexts import colocate_with, container, control_dependencies, device, init_scope
 from tmplcore.compat._helpers import (
     add_to_collection,
     add_to_collections,
@@ -23,8 +25,6 @@ from tmplcore.compat._helpers import (
     assign,
     assign_add,
     assign_sub,
-    control_dependencies,
-    device,
     dimension_value,
     disable_control_flow_v2,
     disable_eager_execution,
@@ -37,11 +37,9 @@ from tmplcore.compat._helpers import (
     get_collection,
     get_collection_ref,
     global_variables,
-    global_variables_initializer,
     group,
     is_tensor,
     local_variables,
-    local_variables_initializer,
     logging,
     model_variables,
     moving_average_variables,
@@ -49,11 +47,21 @@ from tmplcore.compat._helpers import (
     op_scope,
     set_random_seed,
     trainable_variables,
+)
+from tmplcore.compat._initialized import (
+    assert_variables_initialized,
+    global_variables_initializer,
+    is_variable_initialized,
+    local_variables_initializer,
+    report_uninitialized_variables,
+    tables_initializer,
     variables_initializer,
 )
-from tmplcore.compat._helpers import global_variables_initializer as initialize_all_variables
-from tmplcore.compat._helpers import local_variables_initializer as initialize_local_variables
-from tmplcore.compat._helpers import variables_initializer as initialize_variables
+from tmplcore.compat._initialized import global_variables_initializer as initialize_all_variables
+from tmplcore.compat._initialized import local_variables_initializer as initialize_local_variables
+from tmplcore.compat._initialized import tables_initializer as initialize_all_tables
+from tmplcore.compat._initialized import variables_initializer as initialize_variables
+from tmplcore.compat._pieces import create_partitioned_variables
 from tmplcore.compat._tensor import (
     constant,
     convert_to_tensor,
@@ -131,18 +139,22 @@ __all__ = [
     "add_to_collections",
     "all_variables",
     "as_dtype",
+    "assert_variables_initialized",
     "assign",
     "assign_add",
     "assign_sub",
     "AUTO_REUSE",
     "bfloat16",
     "bool",
+    "colocate_with",
     "complex128",
     "complex64",
     "constant",
     "constant_initializer",
+    "container",
     "control_dependencies",
     "convert_to_tensor",
+    "create_partitioned_variables",
     "device",
     "Dimension",
     "dimension_value",
@@ -177,6 +189,8 @@ __all__ = [
     "group",
     "half",
     "identity",
+    "init_scope",
+    "initialize_all_tables",
     "initialize_all_variables",
     "initialize_local_variables",
     "initialize_variables",
@@ -186,6 +200,7 @@ __all__ = [
     "int64",
     "int8",
     "is_tensor",
+    "is_variable_initialized",
     "local_variables",
     "local_variables_initializer",
     "logging",
@@ -213,10 +228,12 @@ __all__ = [
     "random_normal_initializer",
     "random_uniform",
     "random_uniform_initializer",
+    "report_uninitialized_variables",
     "reset_default_graph",
     "resource",
     "set_random_seed",
     "string",
+    "tables_initializer",
     "Tensor",
     "TensorShape",
     "train",
@@ -243,3 +260,5 @@ __all__ = [
     "zeros_initializer",
     "zeros_like",
 ]
+
+__getattr__ = _absent("tf", __all__)
