@@ -8,6 +8,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from tmplcore.arena import Arena
 from tmplcore.arrays import to_numpy
 from tmplcore.backend import Backend, Cell, InitialValue, VariableSpec
 from tmplcore.errors import BackendError
@@ -46,8 +47,11 @@ class NumpyBackend(Backend):
     name: ClassVar[str] = "numpy"
     sliced: ClassVar[bool] = True
 
+    def __init__(self) -> None:
+        self._arena = Arena()
+
     def create(self, spec: VariableSpec, initial: InitialValue) -> Cell:
-        """Make an array of the variable's own; a large one is filled block by block."""
+        """Make an array: a small one in a block with others, a large one by itself, filled piece by piece."""
         dtype = spec.dtype
         if spec.shape is None or dtype.hasobject or spec.size * dtype.itemsize <= _WHOLE:
             given = initial.array()
@@ -55,7 +59,11 @@ class NumpyBackend(Backend):
             if spec.shape is not None and value.shape != spec.shape:
                 raise BackendError(f"{spec.name}: the initial value has shape {value.shape}, not {spec.shape}")
             # Not another's memory: a later `w += 1` must not reach the array that the user gave.
-            return _Cell(value.copy())
+            room = None if spec.shape is None else self._arena.cut(spec.shape, dtype)
+            if room is None:
+                return _Cell(value.copy())
+            room[...] = value
+            return _Cell(room)
         value = np.empty(spec.shape, dtype)
         flat, start = value.reshape(-1), 0
         for block in initial.blocks():

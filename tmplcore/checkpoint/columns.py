@@ -7,7 +7,28 @@ from typing import Any, final
 
 import numpy as np
 
-__all__ = ["Columns", "identities"]
+__all__ = ["Columns", "Memory", "identities"]
+
+
+@final
+class Memory:
+    """Where in blocks of memory arrays lie: a promise that saves looking at each of them again.
+
+    Columns with the same object have the same names, and arrays of the same shapes and dtypes, none twice, at the same
+    places, each in C order. What lies between two arrays of a block is zero.
+
+    Attributes:
+        blocks: The blocks, flat arrays of bytes.
+        block: For each array the number of its block; -1 if it is in none.
+        start: Where in its block it begins.
+    """
+
+    __slots__ = ("__weakref__", "block", "blocks", "start")
+
+    def __init__(self, blocks: list[np.ndarray], block: np.ndarray, start: np.ndarray) -> None:
+        self.blocks = blocks
+        self.block = block
+        self.start = start
 
 
 @final
@@ -19,6 +40,7 @@ class Columns(Mapping[str, np.ndarray]):
     Attributes:
         names: The names.
         arrays: An array for each.
+        memory: Where they lie, if they lie in blocks.
 
     Example:
         >>> columns = Columns(["w", "b"], [np.ones(2), np.zeros(1)])
@@ -26,11 +48,12 @@ class Columns(Mapping[str, np.ndarray]):
         {'w': array([1., 1.]), 'b': array([0.])}
     """
 
-    __slots__ = ("_by_name", "arrays", "names")
+    __slots__ = ("_by_name", "arrays", "memory", "names")
 
-    def __init__(self, names: list[str], arrays: list[np.ndarray]) -> None:
+    def __init__(self, names: list[str], arrays: list[np.ndarray], memory: Memory | None = None) -> None:
         self.names = names
         self.arrays = arrays
+        self.memory = memory
         self._by_name: dict[str, np.ndarray] | None = None
 
     def __getitem__(self, name: str) -> np.ndarray:

@@ -24,7 +24,6 @@ from tmplcore.checkpoint.files import (
     metadata,
     open_checkpoint,
     refuse_nonfinite,
-    select,
     sources,
     write,
     writer_for,
@@ -201,7 +200,7 @@ class CheckpointManager:
         """
         self._worker.wait()
         number, names, state = self._prepared(step, tags, source, overwrite)
-        variables = self._pool.copy(select(state.places, Selection(include, exclude)), copy=copy)
+        variables = self._pool.snapshot(state, Selection(include, exclude), copy=copy)
 
         def job() -> None:
             self._write(number, variables, state, metrics, meta, names, finite, overwrite, progress)

@@ -13,13 +13,24 @@ from typing import Any, final
 
 import numpy as np
 
-from tmplcore.checkpoint.columns import Columns, identities
+from tmplcore.arena import address_of, is_block
+from tmplcore.checkpoint.columns import Columns, Memory, identities
 from tmplcore.variable import Variable
 
 __all__ = ["Roster", "roster_of"]
 
 _trainable_of = attrgetter("trainable")
 _dtype_of = attrgetter("dtype")
+_shape_of = attrgetter("shape")
+_base_of = attrgetter("base")
+_in_order = attrgetter("flags.c_contiguous")
+_backend_of = attrgetter("backend")
+_store_of = attrgetter("graph")
+_slice_of = attrgetter("_save_slice_info")
+_spec_of = attrgetter("spec")
+_cell_of = attrgetter("_cell")
+_name_of = attrgetter("name")
+_key_of = attrgetter("key")
 
 
 @final
@@ -36,17 +47,20 @@ class Roster:
         self._variables = variables  # held: an id is that of this very object as long as it lives
         self._ids = identities(variables)
         self._backend = variables[0].backend
-        self._specs = [variable.spec for variable in variables]
-        self._cells = [variable._cell for variable in variables]
-        self._dtypes = [spec.dtype for spec in self._specs]
+        self._specs = list(map(_spec_of, variables))
+        self._cells = list(map(_cell_of, variables))
+        self._dtypes = list(map(_dtype_of, self._specs))
+        self._arrays: list[np.ndarray] = []
+        self._array_ids = np.empty(0, np.intp)
+        self._memory: Memory | None = None
         self._flags: list[Any] = []
         self._trainable: frozenset[str] = frozenset()
-        self.names = [spec.name for spec in self._specs]
-        self.keys: Mapping[str, str] = {
-            name: variable.key
-            for name, variable in zip(self.names, variables, strict=True)
-            if variable.key is not None and variable.key != name
-        }
+        self.names: list[str] = list(map(_name_of, self._specs))
+        keys = list(map(_key_of, variables))
+        self.keys: Mapping[str, str] = {}
+        if keys != self.names:
+            pairs = zip(self.names, keys, strict=True)
+            self.keys = {name: key for name, key in pairs if key is not None and key != name}
         self.seed: int = variables[0].graph.seed
 
     @property
@@ -69,7 +83,33 @@ class Roster:
     def arrays(self) -> Columns | None:
         """Return the values; None if one of them has not the dtype that its variable has."""
         arrays = self._backend.arrays(self._specs, self._cells)
-        return Columns(self.names, arrays) if list(map(_dtype_of, arrays)) == self._dtypes else None
+        ids = identities(arrays)
+        if self._memory is not None and np.array_equal(ids, self._array_ids):
+            return Columns(self.names, self._arrays, self._memory)
+        if list(map(_dtype_of, arrays)) != self._dtypes:
+            return None
+        self._memory = memory = self._places(arrays)
+        # Held, so that an id is that of this very array; whoever puts another in its place is seen.
+        self._arrays, self._array_ids = ([], ids[:0]) if memory is None else (arrays, ids)
+        return Columns(self.names, arrays, memory)
+
+    def _places(self, arrays: list[np.ndarray]) -> Memory | None:
+        """Return where the arrays lie, if most of them lie in blocks and none is out of shape."""
+        bases = list(map(_base_of, arrays))
+        blocks = [base for base in {id(base): base for base in bases}.values() if is_block(base)]
+        block, ids = np.full(len(arrays), -1), identities(bases)
+        for number, one in enumerate(blocks):
+            block[ids == id(one)] = number
+        inside = block >= 0
+        ordered = np.sort(identities(arrays))
+        if 2 * np.count_nonzero(inside) < len(arrays) or (ordered[1:] == ordered[:-1]).any():
+            return None
+        if not all(map(_in_order, arrays)) or list(map(_shape_of, arrays)) != [spec.shape for spec in self._specs]:
+            return None
+        start = np.zeros(len(arrays), np.int64)
+        start[inside] = list(map(address_of, compress(arrays, inside.tolist())))
+        start[inside] -= np.array(list(map(address_of, blocks)), np.int64)[block[inside]]
+        return Memory(blocks, block, start)
 
 
 def roster_of(variables: list[Any]) -> Roster | None:
@@ -87,9 +127,13 @@ def roster_of(variables: list[Any]) -> Roster | None:
 
 
 def _simple(variables: list[Variable]) -> bool:
-    backends, stores = {id(v.backend) for v in variables}, {id(v.graph) for v in variables}
-    if len(backends) > 1 or len(stores) > 1 or variables[0].backend.persistent:
+    """Tell whether nothing about variables is special; 100,000 are looked at without a line of Python for each."""
+    if len(set(map(_backend_of, variables))) > 1 or len(set(map(_store_of, variables))) > 1:
         return False
-    if any(v._save_slice_info is not None or v.spec.shape is None or v.spec.dtype.hasobject for v in variables):
+    if variables[0].backend.persistent or list(map(_slice_of, variables)).count(None) < len(variables):
         return False
-    return len({v.spec.name for v in variables}) == len(variables)
+    specs = list(map(_spec_of, variables))
+    dtypes = {id(dtype): dtype for dtype in map(_dtype_of, specs)}  # hashing one takes long
+    if None in map(_shape_of, specs) or any(dtype.hasobject for dtype in dtypes.values()):
+        return False
+    return len(set(map(_name_of, specs))) == len(variables)

@@ -10,13 +10,17 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, final
+from weakref import ref
 
 import numpy as np
 
+from tmplcore.checkpoint.columns import Columns, Memory
+from tmplcore.checkpoint.files import select
 from tmplcore.checkpoint.format import LazyVariable
 
 if TYPE_CHECKING:
-    from tmplcore.checkpoint.state import Place
+    from tmplcore.checkpoint.patterns import Selection
+    from tmplcore.checkpoint.state import Place, State
 
 __all__ = ["Pool", "Worker"]
 
@@ -32,19 +36,38 @@ class Pool:
 
     def __init__(self) -> None:
         self._arrays: dict[str, np.ndarray] = {}
+        self._columns: _Copy | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes that it holds."""
-        return sum(array.nbytes for array in self._arrays.values())
+        columns = 0 if self._columns is None else self._columns.nbytes
+        return columns + sum(array.nbytes for array in self._arrays.values())
 
-    def copy(self, places: Mapping[str, Place], *, copy: bool = True) -> Variables:
-        """Return the values of places as they are now, safe from later changes.
+    def snapshot(
+        self, state: State, chosen: Selection, *, copy: bool = True
+    ) -> Mapping[str, np.ndarray | LazyVariable]:
+        """Return the chosen values as they are now, safe from later changes.
 
         Args:
-            places: What to copy.
+            state: What to copy.
+            chosen: Which of it.
             copy: False if the caller promises not to change anything until the save is done.
+
+        Raises:
+            VariableMissingError: A pattern of `include` fits no name.
         """
+        columns = state.columns() if copy and chosen.everything else None
+        if columns is None:
+            self._columns = None
+            return self.copy(select(state.places, chosen), copy=copy)
+        self._arrays = {}
+        if self._columns is None or not self._columns.is_of(columns):
+            self._columns = _Copy(columns)
+        return self._columns.filled(columns)
+
+    def copy(self, places: Mapping[str, Place], *, copy: bool = True) -> Variables:
+        """Return the values of places as they are now, one by one; `copy` as in `snapshot`."""
         from tmplcore.checkpoint.slots import Slot
         from tmplcore.checkpoint.state import value_of
 
@@ -74,6 +97,40 @@ class Pool:
             taken[name] = kept[name] = twins[id(value)] = room
         self._arrays = kept
         return taken
+
+
+@final
+class _Copy:
+    """Memory for a copy of columns that lie in blocks, laid out as they are."""
+
+    def __init__(self, columns: Columns) -> None:
+        memory = columns.memory
+        assert memory is not None
+        self._of = ref(memory)
+        self._blocks = [np.zeros_like(block) for block in memory.blocks]
+        places = zip(columns.arrays, memory.block.tolist(), memory.start.tolist(), strict=True)
+        arrays = [
+            np.empty(array.shape, array.dtype)
+            if block < 0
+            else np.ndarray(array.shape, array.dtype, self._blocks[block], start)
+            for array, block, start in places
+        ]
+        self._alone = np.flatnonzero(memory.block < 0).tolist()
+        self._columns = Columns(columns.names, arrays, Memory(self._blocks, memory.block, memory.start))
+        self.nbytes = sum(block.nbytes for block in self._blocks) + sum(arrays[row].nbytes for row in self._alone)
+
+    def is_of(self, columns: Columns) -> bool:
+        """Tell whether these are the columns."""
+        return columns.memory is not None and self._of() is columns.memory
+
+    def filled(self, columns: Columns) -> Columns:
+        """Copy the values, and return the copy."""
+        assert columns.memory is not None
+        for own, block in zip(self._blocks, columns.memory.blocks, strict=True):
+            np.copyto(own, block)
+        for row in self._alone:
+            np.copyto(self._columns.arrays[row], columns.arrays[row])
+        return self._columns
 
 
 def _is_live(value: Any) -> bool:

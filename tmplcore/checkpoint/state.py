@@ -11,6 +11,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from tmplcore.checkpoint.adapter import adapters
+from tmplcore.checkpoint.columns import Columns
 from tmplcore.checkpoint.format import Box, LazyVariable, Reader
 from tmplcore.checkpoint.roster import Roster, roster_of
 from tmplcore.checkpoint.slots import ArraySlot, LazySlot, ShardedSlot, Slot, VariableSlot
@@ -63,6 +64,13 @@ class State:
     def arrays(self) -> Mapping[str, np.ndarray] | None:
         """Return all values as arrays, if they are to be had without a slot for each."""
         return self.plain if self.roster is None else self.roster.arrays()
+
+    def columns(self) -> Columns | None:
+        """Return all values, if they lie in blocks of memory and change as the object does."""
+        if self.roster is None or not self.roster.live:
+            return None
+        columns = self.roster.arrays()
+        return None if columns is None or columns.memory is None else columns
 
     @property
     def plain(self) -> Mapping[str, np.ndarray] | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from operator import attrgetter, eq
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -14,8 +15,9 @@ from tmpl_hdf5.native.dtypes import StoredType, stored_type, type_code
 from tmpl_hdf5.native.index import Kind
 from tmpl_hdf5.native.packing import chunk_shape, codec_for, filters_for
 from tmpl_hdf5.native.plan import Packing, Plan
+from tmpl_hdf5.native.small import Batch, batches, runs
 from tmpl_hdf5.native.text import Text, encode_text
-from tmplcore.checkpoint.columns import identities
+from tmplcore.checkpoint.columns import Memory, identities
 from tmplcore.checkpoint.format import LazyVariable, WriteOptions
 from tmplcore.errors import SaveError
 
@@ -47,12 +49,22 @@ class Layout:
         texts: How the text variables in it are stored: their type, and the lengths of their items where needed.
         plan: Where the data goes, and the rest of the file.
         foreign: Rows whose arrays cannot be written as they are: text, big-endian, dtypes unknown to buffers.
+        batches: The small variables, in the order in which they are written.
+        memory: Where the variables of the last save lay, if they lay in blocks.
+        runs: The same as `batches`, for variables that lie there.
     """
 
     subject: _Subject
     texts: dict[int, tuple[StoredType, list[int] | None]]
     plan: Plan
     foreign: frozenset[int]
+    batches: list[Batch]
+    memory: ref[Memory] | None = None
+    runs: list[Batch] = field(default_factory=list)
+
+    def is_for(self, memory: Memory | None) -> bool:
+        """Tell whether variables lie where those of the last save did: then they fit, and `runs` holds."""
+        return memory is not None and self.memory is not None and self.memory() is memory
 
 
 class _Layouts:
@@ -62,17 +74,20 @@ class _Layouts:
         self._kept: list[Layout] = []
         self._lock = threading.Lock()
 
-    def find(self, names: list[str], values: list[Any], meta_size: int) -> Layout | None:
+    def find(self, names: list[str], values: list[Any], memory: Memory | None, meta_size: int) -> Layout | None:
         """Return the layout for such values."""
         with self._lock:
-            kept = list(self._kept)
+            kept = [layout for layout in self._kept if layout.subject.meta_size == meta_size]
         for layout in kept:
-            subject = layout.subject
-            if subject.meta_size == meta_size and subject.names == names and _fits(subject, values):
+            if layout.is_for(memory):
                 return layout
+        for layout in kept:
+            if layout.subject.names == names and _fits(layout.subject, values):
+                return layout if memory is None else self.keep(_remembered(layout, memory))
         return None
 
-    def keep(self, layout: Layout) -> None:
+    def keep(self, layout: Layout) -> Layout:
+        """Keep a layout, in the place of one for the same values, and return it."""
         with self._lock:
             room = _KEPT_BYTES
             kept = [layout, *(other for other in self._kept if other.subject != layout.subject)][:8]
@@ -82,6 +97,7 @@ class _Layouts:
                     del kept[number:]
                     break
             self._kept = kept
+        return layout
 
 
 _layouts = _Layouts()
@@ -108,11 +124,11 @@ def _fits(subject: _Subject, values: list[Any]) -> bool:
 
 
 def find_layout(
-    names: list[str], values: list[Any], meta_size: int, options: WriteOptions
+    names: list[str], values: list[Any], memory: Memory | None, meta_size: int, options: WriteOptions
 ) -> tuple[Layout, dict[int, Text]]:
     """Return the layout for these values, an earlier one if it still fits, and the text among them, encoded."""
     try:
-        layout = None if options.compression else _layouts.find(names, values, meta_size)
+        layout = None if options.compression else _layouts.find(names, values, memory, meta_size)
         if layout is not None:
             texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
             if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
@@ -127,9 +143,16 @@ def find_layout(
     subject = _Subject(names, shapes, dtypes, _aliases(names, values), meta_size)
     texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
     layout = _new_layout(subject, texts, options)
-    if not layout.plan.packings:  # their sizes depend on the values
-        _layouts.keep(layout)
-    return layout, texts
+    if layout.plan.packings:  # their sizes depend on the values
+        return layout, texts
+    return _layouts.keep(layout if memory is None else _remembered(layout, memory)), texts
+
+
+def _remembered(layout: Layout, memory: Memory) -> Layout:
+    """Return a layout that writes from blocks of memory, and is found again by where variables lie in them."""
+    plan = layout.plan
+    found = layout.batches if layout.foreign else runs(plan.small, plan.offsets, plan.sizes, memory)
+    return replace(layout, memory=ref(memory), runs=found)
 
 
 def _not_an_array(names: list[str], values: list[Any]) -> SaveError:
@@ -147,7 +170,8 @@ def _new_layout(subject: _Subject, texts: dict[int, Text], options: WriteOptions
     plan = Plan(subject.names, kinds, types, subject.meta_size, subject.aliases, lengths, packings)
     foreign = np.flatnonzero(np.array(foreign_kinds, bool)[types]) if len(types) else ()
     stored = {row: (text.stored, text.lengths) for row, text in texts.items()}
-    return Layout(subject, stored, plan, frozenset(map(int, foreign)))
+    small = batches(plan.small, plan.offsets, plan.sizes)
+    return Layout(subject, stored, plan, frozenset(map(int, foreign)), small)
 
 
 def _kinds(subject: _Subject, texts: dict[int, Text]) -> tuple[np.ndarray, list[Kind], list[bool]]:

@@ -15,7 +15,6 @@ import xxhash
 from tmpl_hdf5.names import OWN_GROUP, check_names, to_paths
 from tmpl_hdf5.native.dtypes import StoredType, stored_type
 from tmpl_hdf5.native.index import ALIGNMENT, Header, Packed, encode_table, kind_sizes
-from tmpl_hdf5.native.small import Batch, batches
 from tmpl_hdf5.native.structure import UNDEFINED, DatasetHeader, Filter, Structure, chunk_tree, chunk_tree_size
 from tmplcore.errors import InvalidNameError, SaveError
 
@@ -55,7 +54,7 @@ class Plan:
         packings: Rows that are to be compressed.
         offsets: Where every variable goes; 0 for those without data and the compressed ones.
         sizes: Bytes of every variable.
-        batches: The rows whose data is written together, in file order.
+        small: Rows whose data is written together, in file order.
         large: Rows whose data is written by itself, in file order.
         header: The header of the index, as far as it is known before the data is.
         tail: The names and the table of the index.
@@ -71,12 +70,13 @@ class Plan:
     packings: dict[int, Packing] = field(default_factory=dict)
     offsets: Numbers = field(init=False)
     sizes: Numbers = field(init=False)
-    batches: list[Batch] = field(init=False)
+    small: Numbers = field(init=False)
     large: Numbers = field(init=False)
     header: Header = field(init=False)
     tail: bytes = field(init=False)
     image: bytearray = field(init=False)
     _chunk_headers: dict[int, int] = field(init=False, default_factory=dict)
+    _flags: tuple[frozenset[str] | None, Numbers] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         try:
@@ -147,11 +147,11 @@ class Plan:
         data = at = round_up(meta + self.meta_size, PAGE)
         plain = own & (self.sizes > 0)
         plain[list(self.packings)] = False
-        small = np.flatnonzero(plain & (self.sizes < LARGE))
+        self.small = np.flatnonzero(plain & (self.sizes < LARGE))
         self.large = np.flatnonzero(plain & (self.sizes >= LARGE))
         self.offsets = np.zeros(rows, np.int64)
         end = data
-        for members, alignment in ((small, ALIGNMENT), (self.large, PAGE)):
+        for members, alignment in ((self.small, ALIGNMENT), (self.large, PAGE)):
             if len(members):
                 at = round_up(at, alignment)
                 steps = -(-self.sizes[members] // alignment) * alignment
@@ -161,7 +161,6 @@ class Plan:
                 end = int(self.offsets[members[-1]] + self.sizes[members[-1]])
         for row, first in self.aliases.items():
             self.offsets[row] = self.offsets[first]
-        self.batches = batches(small, self.offsets, self.sizes)
         self.header = replace(draft, meta=meta, data=data, size=end)
 
     def _describe(self, structure: Structure, objects: Numbers) -> None:
@@ -183,6 +182,18 @@ class Plan:
         # The metadata is one string: its length is in the datatype, the message behind an empty dataspace.
         at = int(structure.addresses[1]) + DatasetHeader.DIMENSIONS_AT + 8 + 4
         structure.image[at : at + 4] = header.meta_size.to_bytes(4, "little")
+
+    def flags(self, trainable: frozenset[str] | None) -> Numbers:
+        """Return the index's flags of all variables, given the names of the trainable ones."""
+        kept = self._flags
+        if kept is None or kept[0] is not trainable:
+            rows = len(self.names)
+            if trainable is None:
+                flags = np.zeros(rows, np.uint8)
+            else:
+                flags = np.fromiter(map(trainable.__contains__, self.names), np.uint8, rows) + np.uint8(1)
+            self._flags = kept = trainable, flags
+        return kept[1]
 
     def _seal(self) -> None:
         self.header = replace(self.header, structure_hash=xxhash.xxh3_128_digest(self.image))

@@ -12,11 +12,13 @@ import numpy as np
 import xxhash
 
 from tmpl_hdf5.native.pipe import Pipe
+from tmplcore.checkpoint.columns import Memory
 from tmplcore.errors import SaveError
 
-__all__ = ["Batch", "batches", "write_small"]
+__all__ = ["Batch", "batches", "runs", "write_small"]
 
 _BATCH = 1 << 20  # bytes that are gathered and hashed at a time: they stay in the cache
+_RUN = 1 << 14  # bytes that lie in memory as in the file; fewer are gathered
 _PIECE = 2 << 20  # bytes that are handed to the other thread: writing them takes far longer than handing them over
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
@@ -31,12 +33,16 @@ class Batch:
         paddings: The zeros before each; None if there are none.
         start: Where in the file it begins: at the first padding.
         end: Where it ends.
+        block: The number of the block of memory in which they lie as they will in the file; None if they do not.
+        at: Where in that block.
     """
 
     rows: slice | Numbers
     paddings: list[bytes] | None
     start: int
     end: int
+    block: int | None = None
+    at: int = 0
 
 
 def batches(rows: Numbers, offsets: Numbers, sizes: Numbers) -> list[Batch]:
@@ -51,19 +57,39 @@ def batches(rows: Numbers, offsets: Numbers, sizes: Numbers) -> list[Batch]:
     for first, stop in pairwise(cuts):
         if first == stop:
             continue
-        part: slice | Numbers = rows[first:stop]
-        if part[-1] - part[0] + 1 == len(part):
-            part = slice(int(part[0]), int(part[-1]) + 1)
         between = gaps[first:stop]
         paddings = list(map(zeros.__getitem__, between.tolist())) if between.any() else None
-        found.append(Batch(part, paddings, int(starts[first] - between[0]), int(ends[stop - 1])))
+        found.append(Batch(_part(rows, first, stop), paddings, int(starts[first] - between[0]), int(ends[stop - 1])))
     return found
+
+
+def runs(rows: Numbers, offsets: Numbers, sizes: Numbers, memory: Memory) -> list[Batch]:
+    """Return the small rows, which lie in this order, in batches; as large as can be where memory is like the file."""
+    starts, block, at = offsets[rows], memory.block[rows], memory.start[rows]
+    joined = (block[1:] == block[:-1]) & (block[1:] >= 0) & (np.diff(at) == np.diff(starts))
+    bounds = [0, *(np.flatnonzero(~joined) + 1).tolist(), len(rows)] if len(rows) else []
+    found: list[Batch] = []
+    waiting = 0  # from here on there are rows that are to be gathered
+    for first, stop in pairwise(bounds):
+        end = int(offsets[rows[stop - 1]] + sizes[rows[stop - 1]])
+        if block[first] < 0 or end - starts[first] < _RUN:
+            continue
+        found += batches(rows[waiting:first], offsets, sizes)
+        found.append(Batch(_part(rows, first, stop), None, int(starts[first]), end, int(block[first]), int(at[first])))
+        waiting = stop
+    return found + batches(rows[waiting:], offsets, sizes)
+
+
+def _part(rows: Numbers, first: int, stop: int) -> slice | Numbers:
+    part = rows[first:stop]
+    return slice(int(part[0]), int(part[-1]) + 1) if part[-1] - part[0] + 1 == len(part) else part
 
 
 def write_small(
     pipe: Pipe,
     batches: list[Batch],
     values: list[Any],
+    blocks: list[Numbers],
     hashes: Numbers,
     foreign: frozenset[int],
     raw: Callable[[int], np.ndarray],
@@ -74,6 +100,7 @@ def write_small(
         pipe: What writes.
         batches: The variables, in the order of their places.
         values: All values.
+        blocks: The blocks of memory that batches lie in.
         hashes: Room for a hash of each value.
         foreign: Rows whose arrays cannot be written as they are.
         raw: Returns the array to write for such a row, or for a value that is no array.
@@ -82,14 +109,23 @@ def write_small(
         return
     pieces = _Pieces(pipe, batches[0].start)
     for batch in batches:
+        if batch.block is not None:
+            data = blocks[batch.block][batch.at : batch.at + batch.end - batch.start]
+            pipe.write(data, batch.start)
+            hashes[batch.rows] = _hashes(_arrays(batch.rows, values, frozenset(), raw))
+            continue
         arrays = _arrays(batch.rows, values, foreign, raw)
         try:
             pieces.add(arrays, batch)
         except (BufferError, TypeError, ValueError):  # something is not in C order
             arrays = list(map(np.ascontiguousarray, arrays))
             pieces.add(arrays, batch)
-        hashes[batch.rows] = np.fromiter(map(xxhash.xxh3_64_intdigest, arrays), np.uint64, len(arrays))
+        hashes[batch.rows] = _hashes(arrays)
     pieces.flush()
+
+
+def _hashes(arrays: list[Any]) -> Numbers:
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, arrays), np.uint64, len(arrays))
 
 
 def _arrays(
@@ -125,6 +161,9 @@ class _Pieces:
         if batch.paddings is not None:
             parts = [b""] * (2 * len(arrays))
             parts[::2], parts[1::2] = batch.paddings, arrays
+        if batch.start != self._end:  # what is in between is written by others, or stays zero
+            self.flush()
+            self._start = batch.start
         self._buffer.seek(batch.start - self._start)
         self._buffer.writelines(parts)
         self._end = batch.end

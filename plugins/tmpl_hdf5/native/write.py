@@ -23,7 +23,7 @@ from tmpl_hdf5.native.pipe import Pipe
 from tmpl_hdf5.native.plan import Plan, round_up
 from tmpl_hdf5.native.small import write_small
 from tmpl_hdf5.native.text import Text
-from tmplcore.checkpoint.columns import Columns
+from tmplcore.checkpoint.columns import Columns, Memory
 from tmplcore.checkpoint.format import LazyVariable, Metadata, WriteOptions
 from tmplcore.errors import SaveError
 
@@ -34,19 +34,20 @@ Value = np.ndarray | LazyVariable
 
 def write(path: Path, variables: Mapping[str, Value], meta: Metadata, options: WriteOptions) -> None:
     """Write a checkpoint at a path that does not exist yet. See `tmplcore.checkpoint.format.Format.write`."""
+    memory = None
     if isinstance(variables, Columns):
-        names, values = variables.names, variables.arrays
+        names, values, memory = variables.names, variables.arrays, variables.memory
     else:
         names, values = list(variables), list(variables.values())
     text = encode_meta(meta)
-    layout, texts = find_layout(names, values, len(text), options)
+    layout, texts = find_layout(names, values, memory, len(text), options)
     try:
         fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o666)
     except OSError as error:
         raise SaveError(f"cannot create {path}: {error.strerror}") from error
     try:
         try:
-            _fill(path, fd, layout, values, texts, text, options)
+            _fill(path, fd, layout, values, memory, texts, text, options)
             if options.durable:
                 os.fsync(fd)
         finally:
@@ -61,7 +62,14 @@ def write(path: Path, variables: Mapping[str, Value], meta: Metadata, options: W
 
 
 def _fill(
-    path: Path, fd: int, layout: Layout, values: list[Any], texts: dict[int, Text], meta: bytes, options: WriteOptions
+    path: Path,
+    fd: int,
+    layout: Layout,
+    values: list[Any],
+    memory: Memory | None,
+    texts: dict[int, Text],
+    meta: bytes,
+    options: WriteOptions,
 ) -> None:
     plan = layout.plan
     fallocate(fd, plan.header.size)
@@ -71,8 +79,9 @@ def _fill(
             pipe.write(plan.image, 0, counts=False)
         write_small(
             pipe,
-            plan.batches,
+            layout.runs if layout.is_for(memory) else layout.batches,
             values,
+            [] if memory is None else memory.blocks,
             hashes,
             layout.foreign,
             lambda row: raw_array(values[row], plan.kinds[plan.types[row]][0], texts.get(row)),
@@ -86,7 +95,7 @@ def _fill(
         header = replace(plan.header, meta_hash=xxhash.xxh3_64_intdigest(meta))
         at = header.index
         for part in index_format.encode(
-            header, plan.offsets, hashes, plan.types, _flags(plan.names, options), plan.tail
+            header, plan.offsets, hashes, plan.types, plan.flags(options.trainable), plan.tail
         ):
             pipe.write(part, at, counts=False)
             at += memoryview(part).nbytes
@@ -94,12 +103,6 @@ def _fill(
     if plan.packings:
         os.ftruncate(fd, plan.header.size)
         write_at(fd, plan.image, 0)
-
-
-def _flags(names: list[str], options: WriteOptions) -> np.ndarray:
-    if options.trainable is None:
-        return np.zeros(len(names), np.uint8)
-    return np.fromiter(map(options.trainable.__contains__, names), np.uint8, len(names)) + np.uint8(1)
 
 
 def _write_directly(
