@@ -28,7 +28,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.dev$(SUFFIX): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) -c constraints.txt -e ".[$(strip safetensors,compression$(if $(EXTRAS),$(comma)$(EXTRAS)))]" --group dev $(foreach x,$(WITH),--group $(x))
+	$(PIP) -c constraints.txt -e ".[$(strip compression$(if $(EXTRAS),$(comma)$(EXTRAS)))]" --group dev $(foreach x,$(WITH),--group $(x))
 	touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo

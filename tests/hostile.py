@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import json
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -134,6 +135,10 @@ def main(factory: str, base: str, mutator: str = "", rounds: str = "1", seed: st
             except BaseException as error:
                 errors.append(f"round {number}: {type(error).__name__}: {error}"[:400])
             slowest = max(slowest, time.process_time() - start)
+            if _peak() - before > MEGABYTES:
+                errors.append(f"round {number}: it took {_peak() - before:.0f} MB")
+                shutil.copy(path, base + ".large")
+                break
     print(json.dumps({"errors": errors, "seconds": slowest, "megabytes": _peak() - before, "opened": opened}))
 
 

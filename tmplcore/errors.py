@@ -26,6 +26,7 @@
         ├── CheckpointNotFoundError (LookupError)  no such checkpoint
         ├── UnreadableError                      not a checkpoint in any known format
         │   ├── DamagedError                     a checkpoint whose bytes are not what was written
+        │   ├── LaterVersionError                a later version wrote it, with something unknown here
         │   └── UntrustedError                   a file that asks for something no checkpoint needs
         ├── VariableMissingError (LookupError)   the checkpoint has no variable of that name
         ├── RestoreError                         the plan does not hold: missing, unexpected or mismatched variables
@@ -57,6 +58,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidNameError",
     "InvalidTypeError",
+    "LaterVersionError",
     "LockedError",
     "MissingExtraError",
     "NestingError",
@@ -229,6 +231,10 @@ class DamagedError(UnreadableError):
         super().__init__(message, hint=hint)
         self.damage = tuple(damage)
         self.overwritten = tuple(overwritten)
+
+
+class LaterVersionError(UnreadableError):
+    """A checkpoint was written by a later version, with something in it that this one does not know."""
 
 
 class UntrustedError(UnreadableError):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
 from tmplcore.descriptors import Descriptor
@@ -98,13 +100,18 @@ class Switches:
 
         Raises:
             PluginNotFoundError: `TMPL_PLUGINS` names a plugin that is not installed.
+
+        Warns:
+            UserWarning: `TMPL_PLUGINS_BLOCK` does. What runs is what would run without it, so it is no error.
         """
-        known = {plugin.name for plugin in plugins} | {plugin.selector for plugin in plugins}
-        if unknown := sorted(self._only - known):
+        known = sorted({plugin.name for plugin in plugins} | {plugin.selector for plugin in plugins})
+        if unknown := sorted(self._only.difference(known)):
             raise PluginNotFoundError(
-                f"TMPL_PLUGINS names {', '.join(unknown)}, which is not installed",
-                hint=f"installed are {', '.join(sorted({plugin.name for plugin in plugins}))}",
+                f"TMPL_PLUGINS names {', '.join(unknown)}, which is not installed", hint=_nearest(unknown, known)
             )
+        if unknown := sorted(self._blocked.difference(known)):
+            message = f"TMPL_PLUGINS_BLOCK names {', '.join(unknown)}, which is not installed: "
+            warnings.warn(message + _nearest(unknown, known), UserWarning, stacklevel=2)
         for plugin in plugins:
             if plugin.selected_by(self._blocked):
                 plugin.fail("blocked", "blocked by TMPL_PLUGINS_BLOCK")
@@ -146,6 +153,13 @@ def choice(rivals: Iterable[Plugin]) -> str:
     """Say which setting leaves out which of these plugins."""
     switches = sorted({f"TMPL_PLUGINS_BLOCK={plugin.selector}" for plugin in rivals})
     return f"to choose, set {' or '.join(switches)}"
+
+
+def _nearest(unknown: Iterable[str], known: Sequence[str]) -> str:
+    """Return the nearest names, or all plain ones."""
+    near = [name for wrong in unknown for name in get_close_matches(wrong, known, n=1)]
+    plain = (name for name in known if ":" not in name)
+    return f"did you mean {' and '.join(near)}?" if near else f"installed are {', '.join(plain)}"
 
 
 def _names(text: str) -> frozenset[str]:

@@ -194,7 +194,19 @@ def test_an_empty_switch_is_no_switch(install):
 def test_load_only_something_that_is_not_there():
     with pytest.raises(PluginNotFoundError, match="TMPL_PLUGINS names nunpy") as caught:
         registry(TMPL_PLUGINS="nunpy").plugins()
-    assert "numpy" in caught.value.hint
+    assert caught.value.hint == "did you mean numpy?"
+    with pytest.raises(PluginNotFoundError) as caught:
+        registry(TMPL_PLUGINS="xyzzy").plugins()
+    assert "installed are" in caught.value.hint
+    assert ":" not in caught.value.hint
+
+
+def test_blocking_something_that_is_not_there(install):
+    install("one", "one", BACKEND.format(name="one"))
+    with pytest.warns(UserWarning, match=r"TMPL_PLUGINS_BLOCK names oen, which is not installed: did you mean one\?"):
+        assert registry(TMPL_PLUGINS_BLOCK="oen").backend("one")
+    with pytest.warns(UserWarning, match="did you mean one:one"):
+        registry(TMPL_PLUGINS_BLOCK="oen:one").plugins()
 
 
 def test_tracing_says_what_is_loaded_and_called(install, capsys):

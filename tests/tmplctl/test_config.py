@@ -94,7 +94,28 @@ def test_plugins(modes, fails):
     assert {"numpy", "hdf5", "shapes"} <= set(names)
     assert found.quiet.out.split() == names
     assert found.human.out.splitlines()[0].split() == ["PLUGIN", "KIND", "NAME", "STATE", "WHAT", "IT", "IS"]
+    hooks = {plugin["name"]: plugin["hooks"] for plugin in found.json.json["plugins"]}
+    assert hooks["hdf5"] == ["tmplcore_backends", "tmplcore_formats"]
+    (formats,) = [
+        line.split(None, 1)[1] for line in found.human.out.splitlines() if line.startswith("tmplcore_formats")
+    ]
+    assert formats.split(", ") == [name for name in names if "tmplcore_formats" in hooks[name]]
     assert "did you mean numpy?" in fails(12, "plugins", "nunpy").err
+
+
+def test_a_switch_that_names_no_plugin():
+    def plugins(**switches):
+        return subprocess.run(
+            [sys.executable, "-m", "tmplctl", "plugins", "--quiet"],
+            capture_output=True, text=True, check=False, env={**os.environ, **switches},
+        )  # fmt: skip
+
+    blocked = plugins(TMPL_PLUGINS_BLOCK="trch")
+    assert "torch" in blocked.stdout.split()
+    assert blocked.stderr == "warning: TMPL_PLUGINS_BLOCK names trch, which is not installed: did you mean torch?\n"
+    only = plugins(TMPL_PLUGINS="trch")
+    assert (only.returncode, only.stdout) == (12, "")
+    assert only.stderr.endswith("hint: did you mean torch?\n")
 
 
 OFFERS_NUMPY = """

@@ -58,6 +58,8 @@ class Catalog:
                 info = replace(info, state="damaged", problem=report.damaged[0].problem)
             if info.state == "ok":
                 return with_tags([found], self.tags.read())[0].info
+            if found.later:
+                warn(f"{info.path} was skipped: {info.problem}; pip install --upgrade tmplcore")
             if info.state == "damaged":
                 warn(f"{info.path} is damaged and was skipped: {info.problem}")
         return None

@@ -158,7 +158,7 @@ class LazyVariable(ABC):
 
     @property
     def boxes(self) -> tuple[Box, ...]:
-        """The parts in which it is stored."""
+        """The parts in which it is stored; of what is to be written, the parts that this process has."""
         return (Box((0,) * len(self.shape), self.shape),)
 
     @abstractmethod
@@ -218,7 +218,7 @@ class Reader(Mapping[str, LazyVariable], ABC):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files that the checkpoint consists of."""
+        """All files that the checkpoint consists of, those of other checkpoints that it refers to among them."""
         return (self.path,)
 
     @property
@@ -367,6 +367,7 @@ class Format(ABC):
         Raises:
             CheckpointNotFoundError: There is nothing at `path`.
             UnreadableError: It is not of this format.
+            LaterVersionError: It is of a version of it that is not known here.
             DamagedError: It is, but it is cut short or its structure does not hold.
             UntrustedError: It asks for what no checkpoint needs.
         """

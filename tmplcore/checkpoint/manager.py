@@ -15,7 +15,7 @@ import numpy as np
 from tmplcore import checkpoint
 from tmplcore.checkpoint import retention
 from tmplcore.checkpoint.catalog import Catalog, warn
-from tmplcore.checkpoint.commit import clean, discard, exists, leftovers, trash
+from tmplcore.checkpoint.commit import clean, discard, exists, leftovers
 from tmplcore.checkpoint.fallback import restore_latest, use_found
 from tmplcore.checkpoint.files import (
     Variables,
@@ -31,7 +31,7 @@ from tmplcore.checkpoint.files import (
 from tmplcore.checkpoint.format import Metadata, Reader, WriteOptions
 from tmplcore.checkpoint.lock import DirectoryLock
 from tmplcore.checkpoint.patterns import Selection
-from tmplcore.checkpoint.pruning import decide, needed_by
+from tmplcore.checkpoint.pruning import check_removable, decide, needed_by, take_out
 from tmplcore.checkpoint.reports import CheckpointInfo, PruneReport, RestoreReport, VerifyReport
 from tmplcore.checkpoint.retention import KeepBest, KeepRule
 from tmplcore.checkpoint.snapshots import Pool, Worker
@@ -409,23 +409,13 @@ class CheckpointManager:
             info = self.resolve(reference)
             everything = self._catalog.all()
             info = next(found.info for found in everything if found.info.step == info.step)
-            if holders := needed_by(everything).get(info.step):
-                raise ProtectedError(
-                    f"step {info.step} holds values of the steps {sorted(holders)}", hint="delete these first"
-                )
-            if info.state == "foreign":
-                raise ProtectedError(
-                    f"{info.path} is not a checkpoint of this directory: {info.problem}", hint="delete the file itself"
-                )
-            if info.tags and not force:
-                raise ProtectedError(
-                    f"step {info.step} is tagged {', '.join(info.tags)}",
-                    hint=f"untag it first (tmplctl untag {info.tags[0]}), or say force",
-                )
-            aside = trash(info.path)
+            check_removable(info, everything, force=force)
+            gone = next(found for found in everything if found.info.step == info.step)
+            aside = take_out(self._catalog.steps.names, gone, [found for found in everything if found is not gone])
             for name in info.tags:
                 self._tags.remove(name)
-        discard(aside)
+        for path in aside:
+            discard(path)
         return info
 
     def clean(self) -> Sequence[Path]:
@@ -442,8 +432,13 @@ class CheckpointManager:
             raise InvalidArgumentError("a checkpoint in a directory needs a step", hint="manager.save(100, model)")
         chosen = [check_tag(name) for name in ([names] if isinstance(names, str) else names)]
         path = self.path(number)
-        if not overwrite and os.path.lexists(path):
-            raise exists(path)
+        if os.path.lexists(path):
+            if not overwrite:
+                raise exists(path)
+            if holders := needed_by(self._catalog.all()).get(number):
+                raise ProtectedError(
+                    f"step {number} holds values of the steps {sorted(holders)}, or may", hint="save it as another step"
+                )
         from tmplcore.checkpoint.state import state_of  # to list what there is takes none of the targets
 
         state = state_of(source)
@@ -481,17 +476,17 @@ class CheckpointManager:
                 self._prune(self.keep, just_saved=step)
 
     def _prune(self, rules: Sequence[KeepRule], just_saved: int | None = None) -> PruneReport:
-        aside = []
+        aside: list[Path] = []
         with self._lock.held():
             gone = clean(self.directory)
             everything = self._catalog.all()
             decisions = decide(everything, rules, () if just_saved is None else (just_saved,))
+            kept = [found for decision, found in zip(decisions, everything, strict=True) if decision.keep]
             for decision, found in zip(decisions, everything, strict=True):
                 if decision.keep or self._catalog.steps.look(found.info.step, found.info.path) is None:
                     continue
                 self._lock.refresh()
-                with contextlib.suppress(FileNotFoundError):
-                    aside.append(trash(found.info.path))
+                aside += take_out(self._catalog.steps.names, found, kept)
                 for name in found.info.tags:
                     with contextlib.suppress(CheckpointNotFoundError):
                         self._tags.remove(name)

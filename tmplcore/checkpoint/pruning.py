@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from tmplcore.checkpoint.commit import trash
 from tmplcore.checkpoint.reports import CheckpointInfo, Pruned
 from tmplcore.checkpoint.retention import KeepRule, kept_by
-from tmplcore.checkpoint.steps import Found
+from tmplcore.checkpoint.steps import Found, StepNames
+from tmplcore.errors import ProtectedError
 
-__all__ = ["decide", "needed_by", "with_tags"]
+__all__ = ["check_removable", "decide", "needed_by", "take_out", "with_tags"]
 
 
 def with_tags(found: Sequence[Found], tags: Mapping[str, int]) -> list[Found]:
@@ -58,15 +62,65 @@ def decide(found: Sequence[Found], rules: Sequence[KeepRule], just_saved: Collec
 
 
 def needed_by(found: Sequence[Found]) -> dict[int, set[int]]:
-    """Return step → the other steps whose files refer to its file."""
+    """Return step → the other steps whose files refer to its file, or may: a later version's are not known."""
     owner = {one.info.path.name: one.info.step for one in found}
     needed: dict[int, set[int]] = {}
     for one in found:
+        if one.later:
+            for earlier in (step for step in owner.values() if step < one.info.step):
+                needed.setdefault(earlier, set()).add(one.info.step)
         for file in one.files:
             step = owner.get(file.name)
             if step is not None and step != one.info.step:
                 needed.setdefault(step, set()).add(one.info.step)
     return needed
+
+
+def check_removable(info: CheckpointInfo, found: Sequence[Found], *, force: bool) -> None:
+    """Refuse to delete a checkpoint that is needed, or is not ours.
+
+    Args:
+        info: The checkpoint.
+        found: All checkpoints of the directory.
+        force: Whether tags do not protect it.
+
+    Raises:
+        ProtectedError: It says by what.
+    """
+    if holders := needed_by(found).get(info.step):
+        raise ProtectedError(
+            f"step {info.step} holds values of the steps {sorted(holders)}, or may", hint="delete these first"
+        )
+    if info.state == "foreign":
+        raise ProtectedError(
+            f"{info.path} is not a checkpoint of this directory: {info.problem}", hint="delete the file itself"
+        )
+    if info.tags and not force:
+        raise ProtectedError(
+            f"step {info.step} is tagged {', '.join(info.tags)}",
+            hint=f"untag it first (tmplctl untag {info.tags[0]}), or say force",
+        )
+
+
+def take_out(names: StepNames, gone: Found, kept: Sequence[Found]) -> list[Path]:
+    """Take a checkpoint out of its place: first the file that is opened, then the parts that no kept one has, too.
+
+    What a file says of its files is not believed further than the names in its own directory that are its own.
+
+    Returns:
+        What is to be discarded.
+    """
+    place, shared = gone.info.path, {file for one in kept for file in one.files}
+    parts = [
+        file
+        for file in gone.files
+        if file.parent == place.parent and names.is_part(file.name, gone.info.step) and file not in shared
+    ]
+    aside = []
+    for path in (place, *parts):
+        with contextlib.suppress(FileNotFoundError):
+            aside.append(trash(path))
+    return aside
 
 
 def _kept(info: CheckpointInfo, reasons: tuple[str, ...]) -> CheckpointInfo:

@@ -17,7 +17,7 @@ from typing import Final, final
 from tmplcore.checkpoint.commit import leftovers
 from tmplcore.checkpoint.files import open_checkpoint
 from tmplcore.checkpoint.reports import CheckpointInfo
-from tmplcore.errors import CheckpointNotFoundError, InvalidArgumentError, UnreadableError
+from tmplcore.errors import CheckpointNotFoundError, InvalidArgumentError, LaterVersionError, UnreadableError
 
 __all__ = ["Found", "StepNames", "Steps"]
 
@@ -61,6 +61,15 @@ class StepNames:
             return None
         return int(number) if number == f"{int(number):09d}" else None
 
+    def is_part(self, name: str, step: int) -> bool:
+        """Tell whether a file belongs to a step, without being the one that is opened.
+
+        Example:
+            >>> StepNames("step", ".h5").is_part("step-000000100.part-0003.h5", 100)
+            True
+        """
+        return name.startswith(f"{self.prefix}-{step:09d}.") and self.step(name) is None
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -70,10 +79,12 @@ class Found:
     Attributes:
         info: What it is, without tags and reasons.
         files: All files that it consists of, those of other steps among them.
+        later: Whether a later version wrote it, so that its files are not known.
     """
 
     info: CheckpointInfo
     files: tuple[Path, ...] = ()
+    later: bool = False
 
 
 @final
@@ -115,7 +126,7 @@ class Steps:
             return None
         identity = (status.st_ino, status.st_dev, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         known = self._known.get(path.name)
-        if known is not None and known[0] == identity:
+        if known is not None and known[0] == identity and all(file.exists() for file in known[1].files if file != path):
             return known[1]
         found = self._read(step, path, status)
         if found is not None:
@@ -178,10 +189,10 @@ class Steps:
                     problem="" if meta.step == step else f"the file says that it is step {meta.step}",
                 )
                 return Found(info, tuple(reader.files))
-        except CheckpointNotFoundError:
-            return None
-        except (UnreadableError, OSError) as error:
+        except (UnreadableError, CheckpointNotFoundError, OSError) as error:  # not found: it, or a file it refers to
             if not os.path.lexists(path):  # deleted while it was looked at
                 return None
             problem = str(error).removeprefix(f"{path}:").removeprefix(f"{path}").strip()  # shown beside the path
-            return Found(CheckpointInfo(step, path, time, 0, size, state="damaged", problem=problem))
+            later = isinstance(error, LaterVersionError)
+            state = "foreign" if later else "damaged"
+            return Found(CheckpointInfo(step, path, time, 0, size, state=state, problem=problem), later=later)

@@ -100,7 +100,7 @@ class Plugins(Report):
         return [plugin.name for plugin in self._plugins]
 
     def show(self, screen: Screen) -> None:
-        """Show a row for each thing that is offered, then what is wrong."""
+        """Show a row for each thing that is offered, then who implements which hook, then what is wrong."""
         origins = {f"{plugin.distribution} {plugin.version}".strip() or plugin.module for plugin in self._plugins}
         several = len(origins) > 1  # a column that says the same in every row only takes room
         rows: list[list[str | Cell]] = []
@@ -120,6 +120,15 @@ class Plugins(Report):
         columns: list[str | Column] = ["PLUGIN", "KIND", "NAME", "STATE"]
         columns += [Column("FROM", fold=True)] * several
         screen.table([*columns, Column("WHAT IT IS", fold=True)], rows)
+        implementing: dict[str, list[str]] = {}
+        for plugin in self._plugins:
+            for hook in plugin.hooks:
+                implementing.setdefault(hook, []).append(plugin.name)
+        if implementing:  # a table of its own: beside every offer it would leave no room for what that is
+            screen.line()
+            hooks: list[list[str | Cell]] = [[hook, ", ".join(names)] for hook, names in sorted(implementing.items())]
+            screen.table(["HOOK", Column("IMPLEMENTED BY", fold=True)], hooks)
+            screen.line()
         said = set()  # two that share a name share the line about it
         for plugin in self._plugins:
             for problem in plugin.problems:
@@ -129,6 +138,5 @@ class Plugins(Report):
         for plugin in self._plugins:
             for command in dict.fromkeys(offer.install_command for offer in plugin.offers if offer.missing()):
                 screen.line(f"{plugin.name}: {command}", "dim")
-        screen.line()
         source = "" if several else f" of {', '.join(origins)}"
         screen.line(count(len(self._plugins), "plugin") + source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,13 @@ def attribute(place: Any, name: bytes) -> Any:
         return None
 
 
-def attributes(place: Any) -> dict[str, Any]:
-    """Return the small attributes of an object that are numbers or text; no more than a hundred."""
+def attributes(place: Any, failed: Callable[[BaseException, str], None] | None = None) -> dict[str, Any]:
+    """Return the small attributes of an object that are numbers or text; no more than a hundred.
+
+    Args:
+        place: The object.
+        failed: Called with what went wrong with one, and its name; it is left out otherwise.
+    """
     names: list[bytes] = []
 
     def take(name: bytes) -> bool | None:
@@ -55,8 +61,9 @@ def attributes(place: Any) -> dict[str, Any]:
             value = np.empty(found.shape, kind.raw)
             found.read(value, mtype=kind.memory)
             out[name.decode(errors="replace")] = _plain(value if kind.dtype.hasobject else value.view(kind.dtype))
-        except FAILURES:
-            continue
+        except FAILURES as error:
+            if failed is not None:
+                failed(error, f"the attribute {name.decode(errors='replace')!r}")
     return out
 
 

@@ -62,7 +62,7 @@ def examine(path: str, size: int) -> None:
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             bound_cache(file.id)
-            attributes(h5g.open(file.id, b"/"))
+            attributes(h5g.open(file.id, b"/"), _refuse_memory)
             for name, dataset in datasets(file.id, size):
                 try:
                     _follow(dataset)

@@ -25,12 +25,14 @@ from tmpl_hdf5.names import check_text
 from tmpl_hdf5.native.dtypes import StoredType, stored_type
 from tmpl_hdf5.native.structure import FIRST_HEADER, Filter
 from tmplcore.checkpoint.stored import is_array_shape
-from tmplcore.errors import DamagedError, InvalidNameError, UnreadableError
+from tmplcore.errors import DamagedError, InvalidNameError, LaterVersionError, UnreadableError
 
 __all__ = ["ALIGNMENT", "HEADER_SIZE", "MAGIC", "VERSION", "Header", "Index", "Packed"]
 
 MAGIC = b"tmplidx\0"
 VERSION = 1
+# Bits of the header that are reserved (docs/decisions/0044): a reader has to know what they stand for.
+_FEATURES = {1: "values in files of other steps", 2: "variables in parts"}
 ALIGNMENT = 64
 _HEADER = struct.Struct("<8sHHI9Q16sQ16x")
 HEADER_SIZE = _HEADER.size
@@ -84,15 +86,18 @@ class Header:
         """Read a header.
 
         Raises:
-            UnreadableError: It is not one, or one of a later version.
+            UnreadableError: It is not one.
+            LaterVersionError: It is one of a later version.
             DamagedError: Its sizes cannot be.
         """
         if len(data) < HEADER_SIZE or data[:8] != MAGIC:
             raise UnreadableError("its index does not begin as an index does")
         _, version, size, features, *fields = _HEADER.unpack(data[:HEADER_SIZE])
         if version != VERSION or features:
-            raise UnreadableError(
-                f"it has version {version}, features {features:#x}; this program reads version {VERSION}",
+            known = ", ".join(what for bit, what in _FEATURES.items() if features & bit)
+            raise LaterVersionError(
+                f"it has version {version}, features {features:#x}"
+                f"{known and f' ({known})'}; this program reads version {VERSION}",
                 hint="pip install --upgrade tmplcore",
             )
         header = cls(*fields)

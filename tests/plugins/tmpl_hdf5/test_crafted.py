@@ -163,6 +163,19 @@ def test_a_text_that_claims_terabytes(path):
     assert_harmless(path)
 
 
+def test_an_attribute_that_claims_gigabytes(path):
+    with h5py.File(path, "w") as file:
+        file["w"] = np.ones(3)
+        file.attrs["note"] = "text"
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"GCOL")
+    (size,) = struct.unpack_from("<Q", data, heap + 16 + 8)
+    place = data.index(struct.pack("<IQ", size, heap))  # the length of the text, and where it is
+    struct.pack_into("<I", data, place, 1_000_000_000)
+    path.write_bytes(data)
+    hostile.refused(FORMAT, path, "UntrustedError", "attribute 'note'", "more memory")
+
+
 @pytest.mark.parametrize(
     ("libver", "change"),
     [("earliest", "tests.hostile:random_bytes"), ("latest", "tests.plugins.tmpl_hdf5.hdf5_files:fixed_up")],

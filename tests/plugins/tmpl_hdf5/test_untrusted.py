@@ -207,10 +207,11 @@ def test_overlapping_variables(path, native):
 
 def test_a_later_version_says_what_to_do(path, native):
     native(8, "<H", 2)
-    refused(NativeFormat, path, "UnreadableError", "version 2")
+    refused(NativeFormat, path, "LaterVersionError", "version 2", "pip install --upgrade")
     native(8, "<H", 1)
-    native(12, "<I", 4)
-    refused(NativeFormat, path, "UnreadableError", "features 0x4")
+    for features, what in ((1, "values in files of other steps"), (2, "variables in parts"), (4, "features 0x4;")):
+        native(12, "<I", features)
+        refused(NativeFormat, path, "LaterVersionError", what, "this program reads version 1")
 
 
 def table_of(variables: dict[str, np.ndarray], path: Path, change) -> None:

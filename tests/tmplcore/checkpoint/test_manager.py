@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tmpl_hdf5.native.format import NativeFormat
 from tmplcore import checkpoint
 from tmplcore.checkpoint import CheckpointManager, KeepBest, KeepEvery, KeepLast, KeepTagged
 from tmplcore.checkpoint.process import Process
@@ -316,6 +317,66 @@ def test_a_step_that_others_refer_to_is_not_deleted(tmp_path: Path) -> None:
     assert {d.info.step: d.reasons for d in report.decisions}[1] == ("step 3 refers to it",)
     with pytest.raises(ProtectedError, match=r"steps \[3\]"):
         manager.rm(1, force=True)
+
+
+def refer(manager: CheckpointManager, step: int, other: int) -> None:
+    """Let a checkpoint take its first variable from the file of another, as a later version may write it."""
+    text = manager.path(step).read_bytes()
+    names = [f'"step-{number:09d}.plain", 0,'.encode() for number in (step, other)]
+    assert names[0] in text
+    manager.path(step).write_bytes(text.replace(*names, 1))
+
+
+def test_a_step_that_others_refer_to_is_not_replaced(tmp_path: Path) -> None:
+    manager = filled(tmp_path, 1, 2, format="plain")
+    refer(manager, 2, 1)
+    with pytest.raises(ProtectedError, match=r"steps \[2\]"):
+        manager.save(1, values(7), overwrite=True)
+    manager.rm(2)
+    manager.save(1, values(7), overwrite=True)
+
+
+def test_a_checkpoint_that_refers_to_a_lost_file_is_damaged(tmp_path: Path) -> None:
+    manager = filled(tmp_path, 1, 2, 3, format="plain")
+    refer(manager, 3, 1)
+    assert manager.latest().step == 3
+    manager.path(1).unlink()
+    with pytest.warns(UserWarning, match="damaged and was skipped"):
+        assert manager.latest().step == 2
+
+
+def test_all_files_of_a_checkpoint_are_deleted_with_it_and_nothing_else(tmp_path: Path) -> None:
+    """A later version may write a step as several files; what is in a file is not believed about others."""
+    manager = filled(tmp_path, 1, 2, 3, format="plain")
+    own, others, far = tmp_path / "step-000000001.part-0.plain", tmp_path / "notes.plain", tmp_path.parent / "far.plain"
+    for file in (own, others, far):
+        shutil.copy(manager.path(1), file)
+    text = manager.path(1).read_bytes()
+    for number, name in enumerate((own.name, "notes.plain", "../far.plain")):
+        text = text.replace(b"step-000000001.plain", name.encode(), 1) if number < text.count(b"step-0") else text
+    manager.path(1).write_bytes(text)
+    with manager.open(1) as reader:
+        assert own in reader.files
+    manager.prune(KeepLast(1))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.plain", "step-000000003.plain"]
+    assert far.exists()
+
+
+def test_what_a_later_version_wrote_is_neither_deleted_nor_robbed_of_what_it_may_refer_to(tmp_path: Path) -> None:
+    manager = filled(tmp_path, 1, 2, 3, 4, 5)
+    with NativeFormat().open(manager.path(3)) as reader:
+        at = reader.index.header.index
+    content = bytearray(manager.path(3).read_bytes())
+    content[at + 12] = 1  # a feature that this version does not know: values in other files
+    manager.path(3).write_bytes(content)
+    report = manager.prune(KeepLast(1))
+    assert steps(manager) == [1, 2, 3, 5]
+    assert {d.info.step: d.reasons[0] for d in report.decisions if d.keep}[1] == "step 3 refers to it"
+    with pytest.raises(ProtectedError, match=r"steps \[3\]"):
+        manager.rm(2)
+    manager.rm(5)
+    with pytest.warns(UserWarning, match="was skipped: .*values in files of other steps.*--upgrade"):
+        assert manager.latest().step == 2
 
 
 def test_a_thousand_checkpoints_are_listed_from_what_is_on_the_disk(tmp_path: Path) -> None:
