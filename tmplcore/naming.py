@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Any, Final, final
 
 from tmplcore.errors import InvalidNameError
@@ -26,6 +26,8 @@ _is_inner_name: Final = lru_cache(4096)(re.compile(_INNER).fullmatch)
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
+FORGOTTEN_AT_ONCE: Final = 500
+"""How many are forgotten in one go: it is cheaper so."""
 
 
 def check_name(name: str, prefix: str = "") -> None:
@@ -102,9 +104,15 @@ class OpPrefix:
         """The full name with its trailing slash; empty for the root."""
         text = self._text
         if text is None:
-            text = self._text = f"{self._above}{self._name}_{self._number}/"
+            name = f"{self._name}_{self._number}" if self._number else self._name
+            text = self._text = f"{self._above}{name}/"
             self._key = text.lower()
         return text
+
+    @property
+    def key(self) -> str:
+        """The text in lower case: names are unique without regard to case."""
+        return self.text.lower() if self._key is None else self._key
 
 
 ROOT: Final = OpPrefix.spelled("")
@@ -130,7 +138,7 @@ class OpNames:
     def __init__(self) -> None:
         # By directory (lower case, with its trailing slash), by name (lower case): the next suffix.
         self._directories: dict[str, Mapping[str, int]] = {"": {}}
-        self._closed: OrderedDict[str, None] = OrderedDict()
+        self._closed: dict[str, None] = {}  # in the order of their closing
         self._pinned: set[str] = {""}
         # Base names of which some number was asked for by name, in whatever directory: it may be taken.
         self._numbered: set[str] = set()
@@ -148,30 +156,37 @@ class OpNames:
         Raises:
             InvalidNameError: The name has characters that it may not have.
         """
-        if journal is None:
+        key = name.lower()
+        number = None
+        if journal is None and around._key is not None:
             # The usual case: a name that was taken before, so it is valid, and whose next number is free. It takes no
             # lock (on CPython nothing else runs between look-up and store, as nothing is called there). Should two
             # threads be given one number here, they share a name scope; a variable's name the store makes unique.
             try:
-                key = name.lower()
-                names: Any = self._directories[around._key]  # type: ignore[index]
-                number = names[key]
-                if not self._numbered or key not in self._numbered or f"{key}_{number}" not in names:
-                    names[key] = number + 1
-                    prefix = OpPrefix()
-                    prefix._text = prefix._key = None
-                    prefix._above = around._text
-                    prefix._name = name
-                    prefix._number = number
-                    return prefix
-            except (KeyError, TypeError):
-                pass
-        check_name(name, around.text)
-        if name[-1] == "/":
-            with self._lock:
-                self._closed.pop(name.lower(), None)
-            return OpPrefix.spelled(name)
-        return OpPrefix.spelled(self.claim(name, around.text, journal) + "/")
+                names: Any = self._directories[around._key]
+                if key in names:
+                    number = names[key]
+                    if self._numbered and key in self._numbered and f"{key}_{number}" in names:
+                        number = None
+                    else:
+                        names[key] = number + 1
+            except (KeyError, TypeError):  # there is no directory, or it is shared
+                number = None
+        if number is None:
+            check_name(name, around.text)
+            if name[-1] == "/":
+                with self._lock:
+                    self._closed.pop(key, None)
+                return OpPrefix.spelled(name)
+            if "/" in name:
+                return OpPrefix.spelled(self.claim(name, around.text, journal) + "/")
+            number = self._take(around.key, key, journal)
+        prefix = OpPrefix()
+        prefix._text = prefix._key = None
+        prefix._above = around._text
+        prefix._name = name
+        prefix._number = number
+        return prefix
 
     def claim(self, name: str, prefix: str = "", journal: Journal | None = None) -> str:
         """Take a valid name, or the first free one of `name_1`, `name_2`, …, and return it in full.
@@ -184,28 +199,28 @@ class OpNames:
         if "/" in name:
             above, _, name = name.rpartition("/")
             prefix = f"{prefix}{above}/"
-        place = prefix.lower()
-        key = name.lower()
+        number = self._take(prefix.lower(), name.lower(), journal)
+        return f"{prefix}{name}_{number}" if number else prefix + name
+
+    def _take(self, place: str, key: str, journal: Journal | None) -> int:
+        """Take a name in a directory, or its first free number, and return that; 0 if the name itself was free."""
         with self._lock:
             names = self._directories.get(place)
             if type(names) is not dict:
-                names = self._directories[place] = dict(names or {})
+                names = self._directories[place] = dict(names) if names else {}
             before = names.get(key)
-            numbered = None if before is not None else _split(key)
-            if before is None and (numbered is None or not _was_given(names, *numbered)):
-                names[key] = after = 1
-                if numbered is not None:
-                    self._numbered.add(numbered[0])
-            else:
-                after = before or 1
-                while f"{key}_{after}" in names:
-                    after += 1
-                name = f"{name}_{after}"
-                after += 1
-                names[key] = after
+            numbered = _split(key) if before is None and key[-1:].isdecimal() else None
+            if numbered is not None:
+                self._numbered.add(numbered[0])
+            number = 0
+            if before is not None or _was_given(names, numbered):
+                number = before or 1
+                while f"{key}_{number}" in names:
+                    number += 1
+            names[key] = number + 1
         if journal is not None:
-            journal.append(partial(self._give_back, place, key, before, after))
-        return prefix + name
+            journal.append(partial(self._give_back, place, key, before, number + 1))
+        return number
 
     def peek(self, name: str, prefix: str = "") -> str:
         """Return what `claim` would, without taking it."""
@@ -213,7 +228,7 @@ class OpNames:
         place, slash, key = name.lower().rpartition("/")
         with self._lock:
             names = self._directories.get(place + slash, {})
-            if key not in names and ((numbered := _split(key)) is None or not _was_given(names, *numbered)):
+            if key not in names and not _was_given(names, _split(key)):
                 return name
             number = names.get(key, 1)
             while f"{key}_{number}" in names:
@@ -259,12 +274,15 @@ class OpNames:
     def leave(self, prefix: OpPrefix) -> None:
         """Note that a name scope has closed."""
         key = prefix._key
-        if key is not None and key in self._directories:  # else nothing was named in it
+        if key is None or key not in self._directories:
+            return  # nothing was named in it
+        closed = self._closed
+        closed.pop(key, None)
+        closed[key] = None
+        if len(closed) > FORGET_AFTER + FORGOTTEN_AT_ONCE:
             with self._lock:
-                self._closed[key] = None
-                self._closed.move_to_end(key)
-                if len(self._closed) > FORGET_AFTER:
-                    oldest, _ = self._closed.popitem(last=False)
+                for oldest in tuple(islice(closed, FORGOTTEN_AT_ONCE)):
+                    del closed[oldest]
                     if oldest not in self._pinned:
                         self._directories.pop(oldest, None)
 
@@ -294,6 +312,6 @@ def _split(key: str) -> tuple[str, int] | None:
     return base, int(suffix)
 
 
-def _was_given(names: Mapping[str, int], base: str, number: int) -> bool:
-    """Tell whether a number was given out because the name without it was taken."""
-    return names.get(base, 1) > number
+def _was_given(names: Mapping[str, int], numbered: tuple[str, int] | None) -> bool:
+    """Tell whether a name was given out because the name without its number was taken."""
+    return numbered is not None and names.get(numbered[0], 1) > numbered[1]

@@ -64,14 +64,19 @@ class Names:
         """Return what is known about `name`, which may be a path; `ONCE` where it was opened and nothing more."""
         entry = self.found.get(name)
         if entry is None:
-            names = self
-            for component in name.split("/"):
-                entry = names.entry(component)
-                if entry is None:
-                    return None
-                names = entry.below
-            assert entry is not None
-            self.found[name] = entry
+            entry = self._follow(name) if "/" in name else self.entry(name)
+            if entry is not None:
+                self.found[name] = entry
+        return entry
+
+    def _follow(self, path: str) -> _Entry | None:
+        names: Names = self
+        entry = None
+        for component in path.split("/"):
+            entry = names.entry(component)
+            if entry is None:
+                break
+            names = entry.below
         return entry
 
     def below(self, name: str) -> Names:
@@ -98,11 +103,9 @@ class Names:
             name: The name, which may be a path.
             wanted: The name without its number, if it was numbered; the next search begins after it.
         """
-        path = name.split("/")
-        names = self._put(path, opened=True)
+        names = self._put(name, opened=True)
         if wanted is not None and wanted != name:
-            suffix = int(name[len(wanted) + 1 :]) + 1
-            names = names._put(wanted.split("/"), suffix=suffix)
+            names = names._put(wanted, suffix=int(name[len(wanted) + 1 :]) + 1)
         return names
 
     def cleared(self, name: str) -> Names:
@@ -110,28 +113,29 @@ class Names:
         entry = self.find(name)
         if entry is None or entry.below is NOTHING:
             return self
-        return self._put(name.split("/"), below=NOTHING)
+        return self._put(name, below=NOTHING)
 
     def grafted(self, name: str, below: Names) -> Names:
         """Return this with what was opened below `name` replaced."""
-        return self._put(name.split("/"), below=below)
+        return self._put(name, below=below)
 
-    def _put(
-        self, path: list[str], *, opened: bool = False, suffix: int | None = None, below: Names | None = None
-    ) -> Names:
-        first, *rest = path
-        entry = self.entry(first) or _UNOPENED
-        if rest:
-            entry = _Entry(
-                entry.opened, entry.suffix, entry.below._put(rest, opened=opened, suffix=suffix, below=below)
-            )
+    def _put(self, name: str, *, opened: bool = False, suffix: int | None = None, below: Names | None = None) -> Names:
+        first, slash, rest = name.partition("/")
+        entry = self.entry(first)
+        if slash:
+            entry = entry or _UNOPENED
+            inner = entry.below._put(rest, opened=opened, suffix=suffix, below=below)
+            entry = _Entry(entry.opened, entry.suffix, inner)
+        elif entry is None and opened:
+            entry = ONCE
         else:
+            entry = entry or _UNOPENED
             opened = opened or entry.opened
             suffix = entry.suffix if suffix is None else suffix
             below = entry.below if below is None else below
             entry = ONCE if opened and suffix == 1 and below is NOTHING else _Entry(opened, suffix, below)
         recent = {**self._recent, first: entry}
-        if len(recent) <= max(16, isqrt(len(self._base))):
+        if len(recent) <= 16 or len(recent) <= isqrt(len(self._base)):
             return Names(self._base, recent)
         return Names({**self._base, **recent}, {})
 

@@ -266,12 +266,14 @@ def _marked(frame: Frame, name: str, wanted: str) -> tuple[Frame, Names]:
     Returns:
         The frame after that, and what was opened below the scope so far.
     """
-    opened = frame.opened
-    if opened.find(name) is ONCE and (name or frame.scope._prefix):
+    entry = frame.opened.find(name)
+    shares = not name and not frame.scope._prefix  # the scope with the empty name has the root's names
+    if entry is ONCE and not shares:
         return frame, NOTHING
-    marked = opened.marked(name, wanted=wanted)
-    below = opened.below(name) if name or frame.scope._prefix else marked  # the empty name shares the root's names
-    return frame.with_opened(marked.cleared(name)), below
+    opened = frame.opened.marked(name, wanted=wanted)
+    if entry is None or entry.below is NOTHING:
+        return frame.with_opened(opened), opened if shares else NOTHING
+    return frame.with_opened(opened.cleared(name)), opened if shares else entry.below
 
 
 def entered(

@@ -116,6 +116,7 @@ def test_numbering_inside_scopes_that_closed_long_ago_is_forgotten_and_nothing_n
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(naming, "FORGET_AFTER", 100)
+    monkeypatch.setattr(naming, "FORGOTTEN_AT_ONCE", 10)
     names = OpNames()
 
     def scope(name: str) -> str:
@@ -128,11 +129,12 @@ def test_numbering_inside_scopes_that_closed_long_ago_is_forgotten_and_nothing_n
     assert prefixes[-1] == "s_999/"  # the root's own numbering is never forgotten
     assert all(names.peek("op", prefix) == f"{prefix}op_1" for prefix in prefixes[-100:])
     assert names.peek("op", "s/") == "s/op"
-    assert len(names._directories) <= 102
+    assert len(names._directories) <= 112
 
 
 def test_names_beside_variables_are_never_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(naming, "FORGET_AFTER", 10)
+    monkeypatch.setattr(naming, "FORGOTTEN_AT_ONCE", 1)
     names = OpNames()
     prefix = names.open("model", ROOT, None)
     names.pin(names.claim("w", prefix.text))
