@@ -144,6 +144,19 @@ class Backend(ABC):
         """
         return None
 
+    def memories(self, specs: Sequence[VariableSpec], cells: Sequence[Cell]) -> list[np.ndarray] | None:
+        """Return the memory of many values, each as `memory` does; None if one of them has none.
+
+        Who asks looks at shape, dtype, order and writability of each array anyway, so that this need not.
+        """
+        found = []
+        for spec, cell in zip(specs, cells, strict=True):
+            memory = self.memory(spec, cell)
+            if memory is None:
+                return None
+            found.append(memory)
+        return found
+
     def read_slice(self, spec: VariableSpec, cell: Cell, index: Any) -> np.ndarray:
         """Return `value[index]` as a NumPy array, reading no more than that where `sliced` is true."""
         return np.asarray(self.numpy(spec, cell)[index])

@@ -80,6 +80,11 @@ class JaxSlot(Slot):
         """Whether the value can never change: NumPy arrays in a tree can."""
         return not isinstance(self._value, np.ndarray)
 
+    @property
+    def writable(self) -> bool:
+        """Whether there is something that takes another array."""
+        return self._replace is not None
+
     def source(self) -> np.ndarray:
         """Return a read-only array on the value's memory, or a copy from another device."""
         return np.asarray(self._value)
@@ -92,7 +97,9 @@ class JaxSlot(Slot):
             self._replace(value.copy() if isinstance(self._value, np.ndarray) else value.item())
             return
         with jax.enable_x64(True):
-            self._replace(jax.device_put(jnp.array(value), self._value.sharding))
+            # The old array is let go at once: a restore needs the memory of one more array, not of all.
+            self._value = jax.device_put(jnp.array(value), self._value.sharding)
+        self._replace(self._value)
 
 
 def _is_variable(value: Any) -> bool:

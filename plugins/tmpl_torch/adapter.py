@@ -29,6 +29,11 @@ class TorchAdapter(Adapter):
         if isinstance(value, TemplateModule):
             slots = {variable.op.name: TensorSlot(variable.op.name, variable.value) for variable in value.variables}
             return Tree(slots, lambda: value)
+        if isinstance(value, torch.optim.Optimizer):
+            raise SaveError(
+                "an optimizer is not saved as it is: its state is tensors, its groups are settings",
+                hint="put optimizer.state_dict()['state'] among the arrays, and its 'param_groups' into meta=",
+            )
         if not isinstance(value, torch.nn.Module):
             return None
         slots, views = {}, {}
@@ -82,9 +87,16 @@ class TensorSlot(Slot):
 
     def memory(self) -> np.ndarray | None:
         """Return the tensor's own memory, if it is the host's and in C order."""
-        if self._tensor.device.type != "cpu" or not self._tensor.is_contiguous() or self._tensor.is_conj():
+        tensor = self._tensor
+        if tensor.device.type != "cpu" or not tensor.is_contiguous() or tensor.is_conj() or tensor.is_neg():
             return None
-        return to_numpy(self._tensor)
+        return to_numpy(tensor)
+
+    @property
+    def writable(self) -> bool:
+        """Whether every element has memory of its own: those of an expanded tensor do not."""
+        strided = zip(self._tensor.shape, self._tensor.stride(), strict=True)
+        return not any(size > 1 and step == 0 for size, step in strided)
 
     def write(self, value: np.ndarray) -> None:
         """Write into the tensor."""

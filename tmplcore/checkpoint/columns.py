@@ -67,6 +67,10 @@ class Columns(Mapping[str, np.ndarray]):
     def __len__(self) -> int:
         return len(self.names)
 
+    def values(self) -> Any:
+        """Return the arrays."""
+        return self.arrays
+
 
 def identities(objects: list[Any]) -> np.ndarray:
     """Return the ids of objects as an array.

@@ -17,6 +17,7 @@ from tmplcore.checkpoint.matches import EXACT, Matches, dtype_text
 from tmplcore.checkpoint.patterns import Selection, matcher
 from tmplcore.checkpoint.rename import RenameRules
 from tmplcore.checkpoint.reports import RestoreEntry, RestoreReport
+from tmplcore.checkpoint.slots import Slot
 from tmplcore.checkpoint.state import Place, State, state_of
 from tmplcore.errors import InvalidArgumentError, RestoreError
 
@@ -28,6 +29,7 @@ MISSING: Final = ("error", "warn", "init", "skip")
 UNEXPECTED: Final = ("error", "warn", "skip")
 MISMATCH: Final = ("error", "warn", "init", "skip")
 
+_READ_ONLY: Final = "the target is read-only, and what holds it cannot take another array"
 # How many problems an error message lists before it says how many more there are.
 _LISTED = 8
 
@@ -166,18 +168,19 @@ def make_plan(
                 absent.append(_missing(name, place, missing(name)))
             continue
         rule = None if same_names else left[name][1]
-        if rule is None and lazy.shape == place.shape and lazy.dtype == place.dtype:
-            matched.append(lazy)
-            if type(place) is np.ndarray and place.flags.carray:
-                direct[name] = place
-                continue
-        elif (problem := _problem(lazy, place, cast)) is None:
-            changed[len(matched)] = _entry(name, place, lazy, rule, "restore", _matched(lazy, place, rule))
-            matched.append(lazy)
-        else:
+        if type(place) is np.ndarray and not (place.flags.carray and place.dtype.isnative):
+            place = state.slot(name)  # it knows what to do about such an array
+        if problem := _problem(lazy, place, cast):
             mismatched.append(_entry(name, place, lazy, rule, mismatch(name), problem))
             continue
-        others.append(Transfer(lazy, name))
+        same = rule is None and lazy.dtype == place.dtype
+        if not same:
+            changed[len(matched)] = _entry(name, place, lazy, rule, "restore", _matched(lazy, place, rule))
+        matched.append(lazy)
+        if same and type(place) is np.ndarray:
+            direct[name] = place
+        else:
+            others.append(Transfer(lazy, name))
     rules_of = {name: rule for name, (_, rule) in left.items() if rule is not None}
     report = RestoreReport(
         path=str(reader.path),
@@ -199,24 +202,12 @@ def _all_exact(reader: Reader, state: State) -> tuple[RestoreReport, Moves] | No
 
     That is the usual case, and its cost is that of the comparisons: no object is made for a variable.
     """
-    arrays = state.plain
-    if arrays is None:
-        if not reader.lists(state.places):
-            return None
-        arrays = {name: memory for name, place in state.places.items() if (memory := _memory(place)) is not None}
-    if not reader.fits(arrays):
+    arrays = state.memories()
+    if arrays is None or not reader.fits(arrays):
         return None
     matches = Matches(list(arrays), *reader.columns())
     report = RestoreReport(str(reader.path), matches, nbytes=sum(map(_nbytes, arrays.values())))
     return report, Moves(arrays, [])
-
-
-def _memory(place: Place) -> np.ndarray | None:
-    """Return the memory that a value can be read straight into."""
-    if isinstance(place, np.ndarray):
-        return place
-    memory = place.memory()
-    return memory if memory is not None and memory.dtype == place.dtype else None
 
 
 def refuse(report: RestoreReport) -> None:
@@ -249,8 +240,10 @@ def _advice(report: RestoreReport) -> str:
     if refused["unexpected"]:
         advice.append("unexpected='skip' or exclude= leaves variables of the checkpoint out")
     if wrong := [entry for entry in report.mismatched if entry.action == "error"]:
-        if any(entry.shape == entry.source_shape or entry.shape is None for entry in wrong):
+        if any(entry.shape in (entry.source_shape, None) and entry.dtype != entry.source_dtype for entry in wrong):
             advice.append("cast=True converts dtypes")
+        if any(entry.reason == _READ_ONLY for entry in wrong):
+            advice.append("restore into a dict of writable arrays")
         if any(entry.shape not in (entry.source_shape, None) for entry in wrong):
             advice.append("mismatch='skip' leaves the variables of another shape as they are")
     return "; ".join(advice)
@@ -259,6 +252,8 @@ def _advice(report: RestoreReport) -> str:
 def _problem(source: LazyVariable, place: Place, cast: bool) -> str | None:
     if place.shape is not None and source.shape != place.shape:
         return f"the checkpoint has shape {source.shape}, the target {place.shape}"
+    if isinstance(place, Slot) and not place.writable:
+        return _READ_ONLY
     if source.dtype == place.dtype:
         return None
     if not can_cast(source.dtype, place.dtype):

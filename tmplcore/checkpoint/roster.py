@@ -111,6 +111,13 @@ class Roster:
         start[inside] -= np.array(list(map(address_of, blocks)), np.int64)[block[inside]]
         return Memory(blocks, block, start)
 
+    def memories(self) -> Columns | None:
+        """Return the memory of the values, to read straight into; None if some value has none, or another dtype."""
+        arrays = self._backend.memories(self._specs, self._cells)
+        if arrays is None or list(map(_dtype_of, arrays)) != self._dtypes:
+            return None
+        return Columns(self.names, arrays)
+
 
 def roster_of(variables: list[Any]) -> Roster | None:
     """Return the roster of variables, that of the last save if they are the same; None if they do not go into one."""

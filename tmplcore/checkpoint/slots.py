@@ -47,6 +47,11 @@ class Slot(ABC):
         """Whether `write_slice` works, and touches only what it is given, so that no whole value is ever needed."""
         return False
 
+    @property
+    def writable(self) -> bool:
+        """Whether `write` works. What does not is refused before anything of a target is touched."""
+        return True
+
     @abstractmethod
     def source(self) -> np.ndarray | LazyVariable:
         """Return the value to save, without a copy where that is possible."""
@@ -81,43 +86,61 @@ class ArraySlot(Slot):
         replace: Called with a new array where the old one cannot be filled in place; None if it must be.
     """
 
-    __slots__ = ("_given", "_replace", "_value")
+    __slots__ = ("_fillable", "_given", "_replace", "_value")
 
     def __init__(self, name: str, value: Any, replace: Callable[[Any], None] | None = None) -> None:
         array = value if type(value) is np.ndarray else np.asarray(value)
+        # An array on a file is seen through another object on the same memory; other kinds of arrays, with a mask or
+        # units, are more than that memory.
+        kept = type(value) in (np.ndarray, np.memmap) and array.flags.writeable
+        self._fillable: np.ndarray | None = array if kept else None
         if array.dtype.kind in "US" or array.dtype.hasobject:
             array = as_strings(array)
         self.name = name
         self.shape = array.shape
-        self.dtype = array.dtype
+        self.dtype = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
         self.trainable = None
         self._given = value
         self._value = array
         self._replace = replace
 
     @property
-    def _fillable(self) -> bool:
-        return self._value is self._given and bool(self._value.flags.writeable)
+    def writable(self) -> bool:
+        """Whether the array can be filled, or replaced by another."""
+        return self._fillable is not None or self._replace is not None
 
     def source(self) -> np.ndarray:
         """Return the array."""
         return self._value
 
     def memory(self) -> np.ndarray | None:
-        """Return the array, if it is writable and in C order."""
-        return self._value if self._fillable and self._value.flags.c_contiguous else None
+        """Return the array, if it is writable, in C order and in the machine's byte order."""
+        array = self._fillable
+        return array if array is not None and array.flags.carray and array.dtype == self.dtype else None
 
     def write(self, value: np.ndarray) -> None:
         """Copy into the array, or put another in its place where it cannot be written to."""
-        if self._fillable:
-            self._value[...] = value
-        elif self._replace is not None:
-            given = type(self._given)
-            self._replace(given(value.item()) if given in (bool, int, float, complex, bytes) else _like(value, given))
-        else:
+        array = self._fillable
+        if array is not None:
+            new = as_text(value, array.dtype.kind) if array.dtype.kind in "US" else value
+            # Longer text than the array has room for goes into a new one.
+            if array.dtype.kind not in "US" or new.dtype <= array.dtype:
+                array[...] = new
+                return
+        if self._replace is None:
             raise RestoreError(
-                f"{self.name!r} is read-only, and so is what holds it", hint="restore into a dict of writable arrays"
+                f"{self.name!r} is read-only or too small, and what holds it cannot take another array",
+                hint="restore into a dict of writable arrays",
             )
+        given = type(self._given)
+        self._replace(given(value.item()) if given in (bool, int, float, complex, bytes) else self._like(value, given))
+
+    def _like(self, value: np.ndarray, given: type) -> Any:
+        if given is str:
+            return value.item().decode()
+        if issubclass(given, np.ndarray) and self._given.dtype.kind in "US":
+            return as_text(value, self._given.dtype.kind)
+        return value[()] if issubclass(given, np.generic) else value
 
 
 @final
@@ -229,6 +252,11 @@ class ShardedSlot(Slot):
         """Always true."""
         return True
 
+    @property
+    def writable(self) -> bool:
+        """Whether all shards are."""
+        return all(slot.writable for _, slot in self._shards)
+
     def source(self) -> LazyVariable:
         """Return the whole, put together piece by piece as it is read."""
         assert self.shape is not None
@@ -302,10 +330,21 @@ def as_strings(array: np.ndarray) -> np.ndarray:
     return to_numpy(array.astype(object))
 
 
-def _like(value: np.ndarray, given: type) -> Any:
-    if given is str:
-        return value.item().decode()
-    return value[()] if issubclass(given, np.generic) else value
+def as_text(array: np.ndarray, kind: str) -> np.ndarray:
+    """Return an `object` array of `bytes` as an array of fixed-length bytes (`S`) or text (`U`).
+
+    What is no UTF-8 stays as it is.
+
+    Example:
+        >>> as_text(np.array([b"a", b"bc"], object), "U")
+        array(['a', 'bc'], dtype='<U2')
+    """
+    items = array.reshape(-1).tolist()
+    try:
+        decoded = [item.decode() for item in items] if kind == "U" else items
+    except UnicodeDecodeError:
+        return array
+    return np.array(decoded, kind).reshape(array.shape)
 
 
 def region(box: Box) -> tuple[slice, ...]:

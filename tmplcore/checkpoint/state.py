@@ -10,7 +10,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from tmplcore.checkpoint.adapter import adapters
+from tmplcore.checkpoint.adapter import Tree, adapters
 from tmplcore.checkpoint.columns import Columns
 from tmplcore.checkpoint.format import Box, LazyVariable, Reader
 from tmplcore.checkpoint.roster import Roster, roster_of
@@ -36,6 +36,9 @@ _PLAIN: Final = frozenset("biufcV")
 _kind_of: Final = attrgetter("dtype.kind")
 _graph_of: Final = attrgetter("graph")
 
+# What is one value, or has a way of its own: no adapter is asked what it consists of.
+_NO_TREE: Final = (np.ndarray, np.generic, bool, int, float, complex, str, bytes, LazyVariable, Variable)
+
 Place = np.ndarray | Slot
 
 
@@ -51,6 +54,7 @@ class State:
         keys: Name → store key, of the variables where they differ (TensorFlow made the name unique, not the key).
         seed: The seed of the store that the variables are in; None if there is no one store.
         holder: The mapping that holds the plain arrays, if it can be changed.
+        plain: The places, if all of them are plain arrays.
         roster: The variables as columns, if they are of one store and nothing about them is special.
     """
 
@@ -59,6 +63,7 @@ class State:
     keys: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     holder: MutableMapping[str, Any] | None = None
+    plain: Mapping[str, np.ndarray] | None = None
     roster: Roster | None = None
 
     def arrays(self) -> Mapping[str, np.ndarray] | None:
@@ -72,12 +77,19 @@ class State:
         columns = self.roster.arrays()
         return None if columns is None or columns.memory is None else columns
 
-    @property
-    def plain(self) -> Mapping[str, np.ndarray] | None:
-        """The places, if all of them are plain arrays."""
-        if self.roster is None and set(map(type, self.places.values())) <= {np.ndarray}:
-            return self.places  # type: ignore[return-value]
-        return None
+    def memories(self) -> Mapping[str, np.ndarray] | None:
+        """Return the memory of all values, to read straight into; None if some value has none."""
+        if self.roster is not None:
+            return self.roster.memories()
+        if self.plain is not None:
+            return self.plain
+        found = {}
+        for name, place in self.places.items():
+            memory = place if isinstance(place, np.ndarray) else place.memory()
+            if memory is None or memory.dtype != place.dtype:
+                return None
+            found[name] = memory
+        return found
 
     def trainable(self) -> frozenset[str] | None:
         """Return the names of the trainable variables; None if the object does not say."""
@@ -229,31 +241,65 @@ def _mapping_state(mapping: Mapping[str, Any]) -> State:
         return State({name: LazySlot(name, variable) for name, variable in mapping.items()}, lambda: mapping)
     flat = set(map(type, mapping.values())) == {np.ndarray} and set(map(type, mapping)) == {str}
     if flat and set(map(_kind_of, mapping.values())) <= _PLAIN:
-        return State(mapping, lambda: mapping, holder=mapping if isinstance(mapping, MutableMapping) else None)
-    return State(_mapping_slots(mapping), lambda: mapping)
+        holder = mapping if isinstance(mapping, MutableMapping) else None
+        return State(mapping, lambda: mapping, holder=holder, plain=mapping)
+    slots, rebuild = _mapping_slots(mapping)
+
+    def rebuilt() -> Any:
+        for part in rebuild:
+            part()
+        return mapping
+
+    return State(slots, rebuilt)
 
 
-def _mapping_slots(mapping: Mapping[str, Any]) -> dict[str, Slot]:
+def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Callable[[], None]]]:
+    """Return the slots of a nested mapping, and what is to be done after they were written."""
     known = list(adapters())
     slots: dict[str, Slot] = {}
+    rebuild: list[Callable[[], None]] = []
+
+    def put(name: str, slot: Slot) -> None:
+        if name in slots:
+            raise _twice(name)
+        slots[name] = slot
 
     def add(mapping: Mapping[Any, Any], prefix: str) -> None:
         changeable = isinstance(mapping, MutableMapping)
         for key, value in mapping.items():
-            if not isinstance(key, str):
-                raise InvalidTypeError(f"names of variables are str, not {type(key).__name__}: {key!r}")
+            if not isinstance(key, str) and type(key) is not int:  # the state of an optimizer of torch has numbers
+                raise InvalidTypeError(
+                    f"names of variables are str, not {type(key).__name__}: {key!r}",
+                    hint="give a mapping whose keys are text",
+                )
             # The empty key is the scope itself, where a name is both a variable and a scope.
-            name = prefix + key if key or not prefix else prefix[:-1]
+            name = f"{prefix}{key}" if key != "" or not prefix else prefix[:-1]
+            replace = _setter(mapping, key) if changeable else None
             if type(value) is np.ndarray:
-                slot: Slot = ArraySlot(name, value, _setter(mapping, key) if changeable else None)
+                put(name, ArraySlot(name, value, replace))
             elif isinstance(value, Mapping) and not isinstance(value, LazyVariable):
                 add(value, f"{name}/")
-                continue
+            elif (tree := _tree(value)) is not None:
+                add_tree(tree, f"{name}/", value, replace)
             else:
-                slot = _leaf(name, value, _setter(mapping, key) if changeable else None)
-            if name in slots:
-                raise _twice(name)
-            slots[name] = slot
+                put(name, _leaf(name, value, replace))
+
+    def add_tree(tree: Tree, prefix: str, value: Any, replace: Callable[[Any], None] | None) -> None:
+        for name, slot in tree.slots.items():
+            slot.name = prefix + name
+            put(slot.name, slot)
+
+        def finish() -> None:
+            new = tree.rebuild()
+            if new is not value and replace is not None:
+                replace(new)
+
+        rebuild.append(finish)
+
+    def _tree(value: Any) -> Tree | None:
+        if isinstance(value, _NO_TREE):
+            return None
+        return next((tree for adapter in known if (tree := adapter.tree(value)) is not None), None)
 
     def _leaf(name: str, value: Any, replace: Callable[[Any], None] | None) -> Slot:
         if isinstance(value, LazyVariable):
@@ -278,10 +324,10 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> dict[str, Slot]:
         )
 
     add(mapping, "")
-    return slots
+    return slots, rebuild
 
 
-def _setter(mapping: Any, key: str) -> Callable[[Any], None]:
+def _setter(mapping: Any, key: Any) -> Callable[[Any], None]:
     return lambda value: mapping.__setitem__(key, value)
 
 

@@ -139,6 +139,15 @@ class InputFile:
         self._descriptor = descriptor
         self.size = status.st_size
 
+    @classmethod
+    def of(cls, path: Path, descriptor: int) -> Self:
+        """Return a file that somebody else has opened, under a descriptor of its own."""
+        file = cls.__new__(cls)
+        file.path = path
+        file.size = os.fstat(descriptor).st_size
+        file._descriptor = os.dup(descriptor)
+        return file
+
     def _check(self, offset: int, count: int) -> None:
         if self._descriptor < 0:
             raise UnreadableError(f"{self.path}: was closed", hint="read variables while their checkpoint is open")

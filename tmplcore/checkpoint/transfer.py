@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -111,7 +111,7 @@ def restore(
         refuse(report)
         if staged:
             check(reader, [*moves.direct, *(one.source.name for one in moves.others)])
-        move(reader, state, moves, verify=verify, progress=progress or _silent)
+        move(reader, state, moves, verify=verify, progress=progress)
         _start_anew(state, report)
         return replace(report, target=state.rebuild())
 
@@ -142,7 +142,7 @@ def check(reader: Reader, names: Sequence[str]) -> None:
         raise error
 
 
-def move(reader: Reader, state: State, moves: Moves, *, verify: bool, progress: Callable[[int], None]) -> None:
+def move(reader: Reader, state: State, moves: Moves, *, verify: bool, progress: Callable[[int], None] | None) -> None:
     """Move values into their places: straight into memory, by slices, or through an array of their own.
 
     Raises:
@@ -165,13 +165,15 @@ def move(reader: Reader, state: State, moves: Moves, *, verify: bool, progress: 
     done: list[str] = []
     with _overwriting(done, direct, names):
         reader.fill(direct, verify=verify)
-    progress(sum(map(attrgetter("nbytes"), direct.values())))
+    if progress is not None:
+        progress(sum(map(attrgetter("nbytes"), direct.values())))
     if others:
         done += map(names.get, direct, direct)
     for batch in _batches(others):
         with _overwriting(done, (), {}):
             _move_batch(reader, batch, done, verify)
-        progress(sum(one.source.nbytes for one in batch))
+        if progress is not None:
+            progress(sum(one.source.nbytes for one in batch))
 
 
 class Move(NamedTuple):
@@ -229,7 +231,7 @@ def _batches(moves: Sequence[Move]) -> Iterator[list[Move]]:
 
 
 @contextlib.contextmanager
-def _overwriting(done: Sequence[str], reading: Container[str], names: Mapping[str, str]) -> Iterator[None]:
+def _overwriting(done: Sequence[str], reading: Collection[str], names: Mapping[str, str]) -> Iterator[None]:
     """Make an error name what has been overwritten so far.
 
     Args:
@@ -247,10 +249,8 @@ def _overwriting(done: Sequence[str], reading: Container[str], names: Mapping[st
             error.add_note(f"overwritten by then: {shown} ({len(error.overwritten)} variables); staged=True avoids it")
         raise
     except BaseException as error:  # a failing disk, or Ctrl-C
-        what = f"{len(done)} variables" if done else "some variables"
-        error.add_note(f"{what} of the target may have been overwritten by then")
+        changed = (*done, *(names.get(name, name) for name in reading))
+        shown = ", ".join(changed[:5]) + (", …" if len(changed) > 5 else "")
+        if changed:
+            error.add_note(f"may have been overwritten by then: {shown} ({len(changed)} variables of the target)")
         raise
-
-
-def _silent(_: int) -> None:
-    """Tell nobody about progress."""

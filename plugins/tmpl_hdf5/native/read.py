@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import mmap
 import os
 import stat
 import struct
-import threading
 from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping
 from itertools import compress, repeat
 from operator import attrgetter, eq
@@ -20,6 +18,7 @@ import xxhash
 from tmpl_hdf5.native.blocks import read_exactly, read_into
 from tmpl_hdf5.native.check import check_meta, check_padding, check_rows
 from tmpl_hdf5.native.index import HEADER_SIZE, Header, Index
+from tmpl_hdf5.native.mapping import FileMap
 from tmpl_hdf5.native.metadata import decode_meta
 from tmpl_hdf5.native.packing import unpack
 from tmpl_hdf5.native.plan import LARGE
@@ -27,7 +26,14 @@ from tmpl_hdf5.native.scatter import fill, views
 from tmpl_hdf5.native.structure import FIRST_HEADER, SIGNATURE
 from tmpl_hdf5.native.text import decode_text
 from tmplcore.checkpoint.format import Damage, LazyVariable, Metadata, Reader
-from tmplcore.errors import CheckpointNotFoundError, DamagedError, UnreadableError, VariableMissingError
+from tmplcore.checkpoint.stored import InputFile, StoredArray
+from tmplcore.errors import (
+    CheckpointNotFoundError,
+    DamagedError,
+    RestoreError,
+    UnreadableError,
+    VariableMissingError,
+)
 
 __all__ = ["NativeReader", "NativeVariable"]
 
@@ -109,14 +115,13 @@ class NativeReader(Reader):
             raise CheckpointNotFoundError(f"there is no checkpoint at {path}") from None
         except OSError as error:
             raise UnreadableError(f"{path} cannot be read: {error.strerror}") from error
-        self._map: mmap.mmap | None = None
         self._rows: dict[str, int] | None = None
-        self._lock = threading.Lock()
         try:
             about = os.fstat(self._fd)
             if not stat.S_ISREG(about.st_mode):
                 raise UnreadableError("it is not a file")
             self.size = about.st_size
+            self._map: FileMap | None = FileMap(self._fd, self.size)
             head = os.pread(self._fd, _HEAD, 0)
             self.index = self._decoded(head, getattr(about, "st_blocks", 1 << 40) * 512)
             problems = self.structure_damage(head)
@@ -269,7 +274,11 @@ class NativeReader(Reader):
         stored, shape = self.kind(row)
         if stored.is_text or 0 in shape or row in self.index.packed:
             return np.asarray(self.read_row(row)[index])
-        return np.array(self._mapped(np.array([row]))[0][index], copy=True)
+        if self._mapping().is_better:
+            return np.array(self._mapped(np.array([row]))[0][index], copy=True)
+        with InputFile.of(self.path, self.fd) as file:
+            name, at = self.index.names[row], int(self.index.offsets[row])
+            return StoredArray(name, shape, stored.dtype, file, at)[index]
 
     def read(
         self, names: Iterable[str] | None = None, *, mapped: bool = False, verify: bool = False
@@ -280,7 +289,7 @@ class NativeReader(Reader):
         wanted = self.index.names if names is None else names
         index = self.index
         types = index.types[rows]
-        if mapped:
+        if mapped and self._mapping().is_better:
             there = index.sizes[rows] > 0
             there &= ~_any([stored.is_text for stored, _ in index.kinds], types)
             there &= ~index.is_packed[rows]
@@ -290,6 +299,8 @@ class NativeReader(Reader):
             if len(arrays) == len(rows):
                 return dict(zip(wanted, arrays, strict=True))
             others = self.read([wanted[n] for n in np.flatnonzero(~there).tolist()], verify=verify)
+            for other in others.values():
+                other.flags.writeable = False
             found = dict(zip((wanted[n] for n in np.flatnonzero(there).tolist()), arrays, strict=True)) | others
             return {name: found[name] for name in wanted}
         shapes, raws, _ = self._expanded(types)
@@ -297,6 +308,8 @@ class NativeReader(Reader):
         self._refuse(self._fill(rows, outs, verify=verify), ())
         for number in np.flatnonzero(_any([stored.raw != stored.dtype for stored, _ in index.kinds], types)).tolist():
             outs[number] = self._finished(int(rows[number]), outs[number])
+        for out in outs if mapped else ():
+            out.flags.writeable = False
         return dict(zip(wanted, outs, strict=True))
 
     def read_into(self, targets: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
@@ -332,7 +345,12 @@ class NativeReader(Reader):
         odd = _any([stored.raw != stored.dtype for stored, _ in self.index.kinds], self.index.types[rows])
         for number in np.flatnonzero(odd).tolist():  # what has no buffer of its own dtype: bfloat16, times
             outs[number] = outs[number].view(self.kind(int(rows[number]))[0].raw)
-        self._refuse(self._fill(rows, outs, verify=verify), names)
+        try:
+            damage = self._fill(rows, outs, verify=verify)
+        except DamagedError as error:
+            error.overwritten = tuple(names)
+            raise
+        self._refuse(damage, names)
 
     def _finished(self, row: int, out: np.ndarray) -> np.ndarray:
         """Return what was read as the user knows it."""
@@ -373,8 +391,20 @@ class NativeReader(Reader):
             raise DamagedError(f"{self.path} is cut short: {error}", hint="tmplctl verify says what is whole") from None
         if hashes is not None:
             bad = numbers[places[hashes != index.hashes[numbers[places]]]]
-            damage += [self.differs(row) for row in bad.tolist()]
+            found = list(check_rows(self, bad))
+            if len(found) < len(bad):
+                self._refuse_changed([index.names[row] for row in bad.tolist()], {one.name for one in found})
+            damage += found
         return damage
+
+    def _refuse_changed(self, names: list[str], damaged: Collection[str | None]) -> None:
+        intact = [name for name in names if name not in damaged]
+        shown = ", ".join(map(repr, intact[:5])) + (", …" if len(intact) > 5 else "")
+        raise RestoreError(
+            f"{self.path} is intact, but {shown} changed while being read: the arrays do not hold what was read",
+            hint="either the target has arrays that share memory and the checkpoint has different values for them "
+            "(leave one out with exclude), or something else writes to them",
+        )
 
     def _mapped(self, numbers: np.ndarray) -> list[np.ndarray]:
         """Return variables with data as read-only arrays over the mapped file."""
@@ -384,13 +414,12 @@ class NativeReader(Reader):
         if int((index.offsets[numbers] + index.sizes[numbers]).max(initial=0)) > self.size:
             raise DamagedError(f"{self.path} is cut short", hint="tmplctl verify says what is whole")
         kinds = [(stored.dtype, shape) for stored, shape in index.kinds]
-        return views(self._mapping(), 0, kinds, index.types[numbers], index.offsets[numbers])
+        return views(self._mapping().buffer(), 0, kinds, index.types[numbers], index.offsets[numbers])
 
-    def _mapping(self) -> mmap.mmap:
-        with self._lock:
-            if self._map is None:
-                self._map = mmap.mmap(self.fd, self.size, access=mmap.ACCESS_READ)
-            return self._map
+    def _mapping(self) -> FileMap:
+        if self._map is None:
+            raise ValueError(f"the checkpoint {self.path} is closed")
+        return self._map
 
     def differs(self, row: int) -> Damage:
         """Return the finding that the hash of a variable differs."""

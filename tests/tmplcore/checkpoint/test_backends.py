@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 import tmplcore
 from tmplcore import checkpoint
 from tmplcore.checkpoint import CheckpointManager
+from tmplcore.errors import RestoreError, SaveError
 from tmplcore.plugins import default_registry
 
 
@@ -27,12 +31,13 @@ def build() -> list[object]:
 
 
 @pytest.mark.parametrize("backend", ["numpy", "hdf5", "torch", "jax"])
-def test_every_backend_is_saved_and_restored(tmp_path: Path, backend: str) -> None:
+def test_every_backend_is_saved_and_restored(tmp_path: Path, backend: str, request: pytest.FixtureRequest) -> None:
     if backend in ("torch", "jax"):
         pytest.importorskip(backend)
     if backend == "jax":
         import jax
 
+        request.addfinalizer(partial(jax.config.update, "jax_enable_x64", jax.config.jax_enable_x64))
         jax.config.update("jax_enable_x64", True)
     store = store_of(backend, tmp_path)
     with store.as_default():
@@ -98,3 +103,92 @@ def test_a_pytree_comes_back_as_a_new_one(tmp_path: Path) -> None:
     restored = checkpoint.restore(tmp_path / "b.h5", jax.tree.map(lambda x: x + 5, pair)).target
     assert isinstance(restored, tuple)
     assert restored[0].tolist() == [0, 0]
+
+
+def test_trees_and_modules_inside_a_mapping(tmp_path: Path) -> None:
+    jax, torch = pytest.importorskip("jax"), pytest.importorskip("torch")
+    jnp = jax.numpy
+
+    def made(value: float) -> dict[str, object]:
+        module = torch.nn.Linear(2, 2)
+        with torch.no_grad():
+            module.weight.fill_(value)
+            module.bias.fill_(value)
+        slots = (jnp.full(3, value, jnp.bfloat16), [jnp.full((2, 2), value)])
+        return {"params": {"w": jnp.full(3, value)}, "slots": slots, "net": module, "step": int(value)}
+
+    checkpoint.save(tmp_path / "a.h5", made(2.0))
+    into = made(1.0)
+    module, slots = into["net"], into["slots"]
+    assert [*checkpoint.open(tmp_path / "a.h5")] == [
+        *("params/w", "slots/0", "slots/1/0", "net/weight", "net/bias", "step")
+    ]
+    restored = checkpoint.restore(tmp_path / "a.h5", into).target
+    assert restored is into
+    assert into["net"] is module
+    assert (module.weight == 2).all()
+    assert (into["slots"][0].dtype, into["slots"][0].tolist()) == (jnp.bfloat16, [2, 2, 2])
+    assert type(into["slots"][1]) is list
+    assert into["slots"][1][0].tolist() == [[2, 2], [2, 2]]
+    assert slots[0].tolist() == [1, 1, 1]
+    assert into["step"] == 2
+
+
+def test_the_state_of_an_optimizer(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+
+    def stepped(factor: float) -> object:
+        torch.manual_seed(0)
+        module = torch.nn.Linear(2, 2)
+        optimizer = torch.optim.Adam(module.parameters())
+        (factor * module(torch.ones(1, 2))).sum().backward()
+        optimizer.step()
+        return optimizer
+
+    saved, other = stepped(1.0), stepped(3.0)
+    checkpoint.save(tmp_path / "a.h5", {"adam": saved.state_dict()["state"]})
+    checkpoint.restore(tmp_path / "a.h5", {"adam": other.state_dict()["state"]})
+    for mine, theirs in zip(other.state.values(), saved.state.values(), strict=True):
+        assert all(torch.equal(mine[key], theirs[key]) for key in theirs)
+    with pytest.raises(SaveError) as caught:
+        checkpoint.save(tmp_path / "b.h5", {"adam": saved})
+    assert "state_dict" in caught.value.hint
+
+
+def test_tensors_of_strange_layouts(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    source = {
+        "t": torch.arange(6.0).reshape(2, 3),
+        "c": torch.arange(3) + 1j,
+        "n": torch.arange(3.0),
+        "z": torch.ones(2),
+    }
+    checkpoint.save(tmp_path / "a.h5", source)
+    into = {
+        "t": torch.zeros(3, 2).T,
+        "c": torch.zeros(3, dtype=torch.complex64).conj(),
+        "n": torch._neg_view(torch.zeros(3)),
+        "z": torch.zeros(2, requires_grad=True),
+    }
+    given = dict(into)
+    checkpoint.restore(tmp_path / "a.h5", into)
+    for name, value in source.items():
+        assert into[name] is given[name]
+        assert torch.equal(into[name].detach().resolve_conj().resolve_neg(), value)
+    expanded = torch.zeros(1).expand(2)
+    with pytest.raises(RestoreError, match="z: the target is read-only"):
+        checkpoint.restore(tmp_path / "a.h5", {**into, "t": torch.zeros(2, 3), "z": expanded})
+    assert (into["t"] == source["t"]).all()
+
+
+def test_arrays_of_jax_are_let_go_one_by_one(tmp_path: Path) -> None:
+    jax = pytest.importorskip("jax")
+    into = {f"a{n}": jax.numpy.zeros(1000) for n in range(3)}
+    checkpoint.save(tmp_path / "a.h5", {name: np.ones(1000, "float32") for name in into})
+    old = [weakref.ref(array) for array in into.values()]
+    gc.disable()
+    try:
+        checkpoint.restore(tmp_path / "a.h5", into)
+        assert not any(reference() is not None for reference in old)
+    finally:
+        gc.enable()

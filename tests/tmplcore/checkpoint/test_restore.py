@@ -279,7 +279,7 @@ def test_what_cannot_be_a_source(tmp_path: Path) -> None:
         with pytest.raises(SaveError):
             checkpoint.save(tmp_path / "a.h5", source)
     with pytest.raises(InvalidTypeError):
-        checkpoint.save(tmp_path / "a.h5", {3: np.zeros(1)})
+        checkpoint.save(tmp_path / "a.h5", {(3,): np.zeros(1)})
     assert not list(tmp_path.iterdir())
 
 
