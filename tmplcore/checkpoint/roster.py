@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import compress
-from operator import attrgetter
+from operator import attrgetter, eq
 from typing import Any, final
 
 import numpy as np
@@ -104,10 +104,10 @@ class Roster:
         ordered = np.sort(identities(arrays))
         if 2 * np.count_nonzero(inside) < len(arrays) or (ordered[1:] == ordered[:-1]).any():
             return None
-        if not all(map(_in_order, arrays)) or list(map(_shape_of, arrays)) != [spec.shape for spec in self._specs]:
+        if not all(map(_in_order, arrays)) or not all(map(eq, map(_shape_of, arrays), map(_shape_of, self._specs))):
             return None
         start = np.zeros(len(arrays), np.int64)
-        start[inside] = list(map(address_of, compress(arrays, inside.tolist())))
+        start[inside] = np.fromiter(map(address_of, compress(arrays, inside)), np.int64)
         start[inside] -= np.array(list(map(address_of, blocks)), np.int64)[block[inside]]
         return Memory(blocks, block, start)
 

@@ -8,13 +8,15 @@ import importlib
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
+from operator import attrgetter, eq
 from typing import TYPE_CHECKING, Any, final
 from weakref import ref
 
 import numpy as np
 
-from tmplcore.checkpoint.columns import Columns, Memory
+from tmplcore.checkpoint.columns import Columns, Memory, identities
 from tmplcore.checkpoint.files import select
 from tmplcore.checkpoint.format import LazyVariable
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from tmplcore.checkpoint.state import Place, State
 
 __all__ = ["Pool", "Worker"]
+
+_dtype_of = attrgetter("dtype")
+_shape_of = attrgetter("shape")
 
 Variables = dict[str, "np.ndarray | LazyVariable"]
 
@@ -57,14 +62,38 @@ class Pool:
         Raises:
             VariableMissingError: A pattern of `include` fits no name.
         """
-        columns = state.columns() if copy and chosen.everything else None
-        if columns is None:
-            self._columns = None
-            return self.copy(select(state.places, chosen), copy=copy)
+        if copy and chosen.everything:
+            if (columns := state.columns()) is not None:
+                return self._copy_columns(columns)
+            if state.plain is not None and (taken := self._copy_plain(state.plain)) is not None:
+                return taken
+        self._columns = None
+        return self.copy(select(state.places, chosen), copy=copy)
+
+    def _copy_columns(self, columns: Columns) -> Columns:
+        """Copy arrays that lie in blocks, a block at a time."""
         self._arrays = {}
         if self._columns is None or not self._columns.is_of(columns):
             self._columns = _Copy(columns)
         return self._columns.filled(columns)
+
+    def _copy_plain(self, arrays: Mapping[str, np.ndarray]) -> Columns | None:
+        """Copy arrays without a line of Python for each; None if one has two names."""
+        names, values = list(arrays), list(arrays.values())
+        ids = np.sort(identities(values))
+        if (ids[1:] == ids[:-1]).any():
+            return None
+        self._columns = None
+        rooms = list(self._arrays.values())
+        if (
+            names != list(self._arrays)
+            or list(map(_dtype_of, values)) != list(map(_dtype_of, rooms))
+            or not all(map(eq, map(_shape_of, values), map(_shape_of, rooms)))
+        ):
+            rooms = [np.empty(value.shape, value.dtype) for value in values]
+            self._arrays = dict(zip(names, rooms, strict=True))
+        deque(map(np.copyto, rooms, values), maxlen=0)
+        return Columns(names, rooms)
 
     def copy(self, places: Mapping[str, Place], *, copy: bool = True) -> Variables:
         """Return the values of places as they are now, one by one; `copy` as in `snapshot`."""

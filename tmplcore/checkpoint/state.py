@@ -33,7 +33,7 @@ _ACCEPTED = (
 
 # Dtypes of arrays that are saved and filled as they are: no text, no objects, no times.
 _PLAIN: Final = frozenset("biufcV")
-_kind_of: Final = attrgetter("dtype.kind")
+_dtype_of: Final = attrgetter("dtype")
 _graph_of: Final = attrgetter("graph")
 
 # What is one value, or has a way of its own: no adapter is asked what it consists of.
@@ -239,8 +239,7 @@ def _variable_state(variables: Iterable[Any], whole: Any) -> State:
 def _mapping_state(mapping: Mapping[str, Any]) -> State:
     if isinstance(mapping, Reader):
         return State({name: LazySlot(name, variable) for name, variable in mapping.items()}, lambda: mapping)
-    flat = set(map(type, mapping.values())) == {np.ndarray} and set(map(type, mapping)) == {str}
-    if flat and set(map(_kind_of, mapping.values())) <= _PLAIN:
+    if _is_plain(mapping):
         holder = mapping if isinstance(mapping, MutableMapping) else None
         return State(mapping, lambda: mapping, holder=holder, plain=mapping)
     slots, rebuild = _mapping_slots(mapping)
@@ -251,6 +250,16 @@ def _mapping_state(mapping: Mapping[str, Any]) -> State:
         return mapping
 
     return State(slots, rebuilt)
+
+
+def _is_plain(mapping: Mapping[str, Any]) -> bool:
+    """Tell whether a mapping is one of names to arrays that are saved and filled as they are."""
+    arrays = list(mapping.values())
+    if not arrays or list(map(type, arrays)).count(np.ndarray) < len(arrays) or set(map(type, mapping)) != {str}:
+        return False
+    dtypes = list(map(_dtype_of, arrays))
+    kinds = {dtypes[0].kind} if dtypes.count(dtypes[0]) == len(dtypes) else {dtype.kind for dtype in dtypes}
+    return kinds <= _PLAIN
 
 
 def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Callable[[], None]]]:

@@ -138,10 +138,13 @@ def find_layout(
         dtypes = list(map(_dtype_of, values))
     except AttributeError:
         raise _not_an_array(names, values) from None
-    if not all(issubclass(kind, np.dtype) for kind in set(map(type, dtypes))):
+    distinct = {id(dtype): dtype for dtype in dtypes}.values()
+    if not all(isinstance(dtype, np.dtype) for dtype in distinct):
         raise _not_an_array(names, values)
     subject = _Subject(names, shapes, dtypes, _aliases(names, values), meta_size)
-    texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
+    texts = {}
+    if any(dtype.kind in "OU" for dtype in distinct):
+        texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
     layout = _new_layout(subject, texts, options)
     if layout.plan.packings:  # their sizes depend on the values
         return layout, texts
@@ -195,15 +198,23 @@ def _kinds(subject: _Subject, texts: dict[int, Text]) -> tuple[np.ndarray, list[
             foreign.append(is_foreign)
         return found
 
-    # Hashing a dtype is slow, and models have few: they are told apart by identity first.
-    keys = list(zip(map(id, subject.dtypes), subject.shapes, strict=True))
-    rows = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
-    found = {row: number(row) for row in sorted({*rows.values(), *texts})}
-    by_key = {key: found[row] for key, row in rows.items()}
-    types = np.fromiter(map(by_key.__getitem__, keys), np.int64, len(keys))
+    # Hashing a dtype is slow, and models have few: they are told apart by identity first. So are shapes.
+    numbers_of_shapes = _numbered(subject.shapes)
+    keys = _numbered(subject.dtypes) * (numbers_of_shapes.max(initial=0) + 1) + numbers_of_shapes
+    _, rows, types = np.unique(keys, return_index=True, return_inverse=True)
+    found = {row: number(row) for row in sorted({*rows.tolist(), *texts})}
+    types = np.array([found[row] for row in rows.tolist()], np.int64)[types]
     for row in texts:
         types[row] = found[row]
     return types, kinds, foreign
+
+
+def _numbered(objects: list[Any]) -> np.ndarray:
+    """Return a number for each object; the same one for the same object."""
+    ids = identities(objects)
+    if (ids == ids[:1]).all():
+        return np.zeros(len(ids), np.int64)
+    return np.unique(ids, return_inverse=True)[1]
 
 
 def _packings(subject: _Subject, kinds: list[Kind], types: np.ndarray, options: WriteOptions) -> dict[int, Packing]:

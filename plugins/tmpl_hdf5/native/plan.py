@@ -15,7 +15,7 @@ import xxhash
 from tmpl_hdf5.names import OWN_GROUP, check_names, to_paths
 from tmpl_hdf5.native.dtypes import StoredType, stored_type
 from tmpl_hdf5.native.index import ALIGNMENT, Header, Packed, encode_table, kind_sizes
-from tmpl_hdf5.native.structure import UNDEFINED, DatasetHeader, Filter, Structure, chunk_tree, chunk_tree_size
+from tmpl_hdf5.native.structure import UNDEFINED, DatasetHeader, Filter, Structure, Tree, chunk_tree, chunk_tree_size
 from tmplcore.errors import InvalidNameError, SaveError
 
 __all__ = ["LARGE", "PAGE", "Packing", "Plan"]
@@ -95,7 +95,7 @@ class Plan:
             targets[row] = targets[first]
         headers, kinds = self._headers(objects)
         links = np.concatenate((targets, [0, 1]))
-        structure = Structure(self._paths(), links, headers, kinds)
+        structure = Structure(self._tree(names), links, headers, kinds)
         self._chunk_headers = {
             row: int(structure.addresses[targets[row]]) + headers[int(kinds[targets[row]])].address_at
             for row in self.packings
@@ -106,10 +106,14 @@ class Plan:
         self.image = structure.image
         self._seal()
 
-    def _paths(self) -> list[bytes]:
-        """Return the path of every variable, of the index and of the metadata."""
-        own = [f"{OWN_GROUP}/{leaf}" for leaf in ("index", "meta")]
-        return list(map(str.encode, [*to_paths(self.names), *own]))
+    def _tree(self, names: bytes) -> Tree:
+        """Return the paths of every variable, of the index and of the metadata, given the names between NULs."""
+        own = [f"{OWN_GROUP}/{leaf}".encode() for leaf in ("index", "meta")]
+        paths = names.split(b"\0") if self.names else []
+        tree = Tree([*paths, *own])
+        if not tree.numbers.keys().isdisjoint(paths):  # a variable is called as a scope is
+            tree = Tree([*map(str.encode, to_paths(self.names)), *own])
+        return tree
 
     def _headers(self, objects: Numbers) -> tuple[list[DatasetHeader], Numbers]:
         """Return the kinds of object header, and the kind of every object."""

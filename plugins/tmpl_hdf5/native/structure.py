@@ -13,11 +13,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import InitVar, dataclass, field
-from typing import Any
+from itertools import repeat
+from operator import itemgetter
+from typing import Any, final
 
 import numpy as np
 
-__all__ = ["FIRST_HEADER", "SIGNATURE", "UNDEFINED", "DatasetHeader", "Filter", "Structure", "chunk_tree"]
+__all__ = ["FIRST_HEADER", "SIGNATURE", "UNDEFINED", "DatasetHeader", "Filter", "Structure", "Tree", "chunk_tree"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
@@ -26,11 +28,12 @@ FIRST_HEADER = 96
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
+_FIRST, _LAST = itemgetter(0), itemgetter(2)
 _GROUP_HEADER = 40
 _HEAP_HEADER = 32
 _CHUNK_TREE_RANK = 32  # what superblock 0 implies for B-trees of chunks
 _SYMBOL = np.dtype([("name", "<u8"), ("header", "<u8"), ("cache", "<u4"), ("reserved", "<u4"), ("scratch", "V16")])
-_PADDING = [bytes(8 - length % 8) for length in range(8)]  # at least the NUL that ends a name
+_AT_ONCE = 8192  # names
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,58 @@ class DatasetHeader:
         return cls(image, len(chunk), len(image) - len(messages[-1]) + 8 + 3, None)
 
 
+@final
+class Tree:
+    """Paths, taken apart into groups and leaves.
+
+    Args:
+        paths: The path of every link, UTF-8, without the leading `/`.
+
+    Attributes:
+        numbers: The path of every group, and its number: 0 is the root, and no group comes before its parent.
+        groups: The number of the group that each path is in.
+        leaves: The last part of every path.
+        parents: The number of every group's parent; -1 of the root.
+        names: The last part of every group's path, but the root's.
+    """
+
+    __slots__ = ("groups", "leaves", "names", "numbers", "parents")
+
+    def __init__(self, paths: list[bytes]) -> None:
+        self.numbers = {b"": 0}
+        self.parents = [-1]
+        self.names: list[bytes] = []
+        scopes: list[bytes] = []
+        one: dict[bytes, bytes] = {}  # each scope is kept once
+        self.leaves: list[bytes] = []
+        for start in range(0, len(paths), 512):  # so few tuples at a time do not wake the garbage collector
+            parts = list(map(bytes.rpartition, paths[start : start + 512], repeat(b"/")))
+            some = list(map(_FIRST, parts))
+            scopes += map(one.setdefault, some, some)
+            self.leaves += map(_LAST, parts)
+        for scope in one:
+            self._add(scope)
+        self.groups = list(map(self.numbers.__getitem__, scopes))
+
+    def _add(self, scope: bytes) -> None:
+        numbers = self.numbers
+        missing = []
+        while scope not in numbers:
+            outer, _, leaf = scope.rpartition(b"/")
+            missing.append((scope, outer, leaf))
+            scope = outer
+        for scope, outer, leaf in reversed(missing):
+            numbers[scope] = len(self.parents)
+            self.parents.append(numbers[outer])
+            self.names.append(leaf)
+
+
 @dataclass(slots=True)
 class Structure:
     """The structure of a file: built once for a set of paths and types, then told where the data is.
 
     Attributes:
-        paths: The path of every link, UTF-8, without the leading `/`.
+        tree: The path of every link.
         targets: Which object each link leads to. Several links to one object are hard links.
         headers: The kinds of object header.
         kinds: The kind of every object. Objects of one kind are stored together, kinds in order.
@@ -99,7 +148,7 @@ class Structure:
         addresses: Where the header of every object is.
     """
 
-    paths: InitVar[list[bytes]]
+    tree: InitVar[Tree]
     targets: Numbers
     headers: list[DatasetHeader]
     kinds: Numbers
@@ -107,10 +156,9 @@ class Structure:
     addresses: Numbers = field(init=False)
     _members: list[Numbers] = field(init=False)
 
-    def __post_init__(self, paths: list[bytes]) -> None:
+    def __post_init__(self, tree: Tree) -> None:
         at = self._place_objects()
-        groups = _Groups(paths, self.targets, self.addresses, at)
-        del paths
+        groups = _Groups(tree, self.targets, self.addresses, at)
         self.image = bytearray(groups.end)
         struct.pack_into(
             "<8s8BHHIQQQQQQIIQQ",
@@ -169,7 +217,7 @@ class Structure:
 
 
 class _Groups:
-    """The groups that a set of paths needs: object headers, local heaps, symbol nodes and B-trees.
+    """The groups that a tree needs: object headers, local heaps, symbol nodes and B-trees.
 
     Attributes:
         trees: The address of every group's B-tree.
@@ -179,21 +227,22 @@ class _Groups:
         end: Where they end.
     """
 
-    def __init__(self, paths: list[bytes], targets: Numbers, addresses: Numbers, at: int) -> None:
-        groups, leaves, parents = _split(paths)
-        count = len(parents)
+    def __init__(self, tree: Tree, targets: Numbers, addresses: Numbers, at: int) -> None:
+        count = len(tree.parents)
         # Links: first the datasets, then the groups themselves in their parents.
-        group = np.array(groups + parents[1:], np.int64)
+        group = np.array(tree.groups + tree.parents[1:], np.int64)
+        leaves = tree.leaves + tree.names
         length = np.fromiter(map(len, leaves), np.int64, len(leaves))
         order = _by_group_and_name(group, leaves, length)
-        group, self._length = group[order], length[order]
+        group, length = group[order], length[order]
         self._leaves = list(map(leaves.__getitem__, order.tolist()))
-        self._first = first = np.searchsorted(group, np.arange(count + 1))
+        first = np.searchsorted(group, np.arange(count + 1))
         headers = at + np.arange(count) * _GROUP_HEADER
         self._headers = at
         at += count * _GROUP_HEADER
-        self._names, self._sizes = _heap_layout(self._length, group, first)
+        self._names, self._sizes = _heap_layout(length, group, first)
         self.heaps = at + np.concatenate(([0], np.cumsum(self._sizes + _HEAP_HEADER)[:-1]))
+        self._at = self.heaps[group] + _HEAP_HEADER + self._names
         at = int(self.heaps[-1] + self._sizes[-1] + _HEAP_HEADER)
         links = np.diff(first)
         self.leaf_rank = _best_leaf_rank(links)
@@ -215,44 +264,10 @@ class _Groups:
     def fill(self, image: bytearray) -> None:
         """Write all of it into the file's structure."""
         _fill_group_headers(_rows(image, self._headers, len(self.trees), _GROUP_HEADER), self.trees, self.heaps)
-        at = int(self.heaps[0])
-        for block in _heap_blocks(self._leaves, self._length, self._first, self.heaps, self._sizes):
-            image[at : at + len(block)] = block
-            at += len(block)
+        _fill_heaps(image, self._leaves, self._at, self.heaps, self._sizes)
         nodes = _rows(image, self._symbols, self._count, 8 + 80 * self.leaf_rank)
         _fill_symbol_nodes(nodes, self._node, self._slot, self._names, self._targets)
         image[self._trees :] = self._tree_bytes
-
-
-def _split(paths: list[bytes]) -> tuple[list[int], list[bytes], list[int]]:
-    """Return the group of every path, the leaf of every path and then of every group, and every group's parent."""
-    numbers = {b"": 0}
-    leaves_of_groups: list[bytes] = []
-    parents = [-1]
-
-    def add_scope(scope: bytes) -> None:
-        missing = []
-        while scope not in numbers:
-            missing.append(scope)
-            scope = scope.rpartition(b"/")[0]
-        for scope in reversed(missing):
-            outer, _, leaf = scope.rpartition(b"/")
-            parents.append(numbers[outer])
-            leaves_of_groups.append(leaf)
-            numbers[scope] = len(parents) - 1
-
-    groups: list[int] = []
-    leaves: list[bytes] = []
-    last: bytes | None = None
-    current = 0
-    for path in paths:
-        scope, _, leaf = path.rpartition(b"/")
-        if scope != last:
-            add_scope(scope)
-            current, last = numbers[scope], scope
-        groups.append(current)
-        leaves.append(leaf)
-    return groups, leaves + leaves_of_groups, parents
 
 
 def _by_group_and_name(group: Numbers, leaves: list[bytes], length: Numbers) -> Numbers:
@@ -268,26 +283,21 @@ def _heap_layout(length: Numbers, group: Numbers, first: Numbers) -> tuple[Numbe
     return ends[:-1] - ends[first[:-1]][group] + 8, ends[first[1:]] - ends[first[:-1]] + 8
 
 
-def _heap_blocks(
-    leaves: list[bytes], length: Numbers, first: Numbers, heaps: Numbers, sizes: Numbers
-) -> Iterator[bytes]:
-    """Yield the local heaps, some hundreds at a time."""
-    head = np.zeros((len(heaps), _HEAP_HEADER + 8), np.uint8)
+def _fill_heaps(image: bytearray, leaves: list[bytes], at: Numbers, heaps: Numbers, sizes: Numbers) -> None:
+    """Write the local heaps: their heads, and every name at its address."""
+    everything = np.frombuffer(image, np.uint8)
+    head = np.zeros((len(heaps), _HEAP_HEADER), np.uint8)
     head[:, :4] = np.frombuffer(b"HEAP", np.uint8)
     # Size of the data, head of the free list (1: there is none), address of the data.
-    head[:, 8:32] = _bytes(np.stack((sizes, np.ones_like(sizes), heaps + _HEAP_HEADER), axis=1).astype("<u8"))
-    heads = head.tobytes()
-    starts = first.tolist()
-    paddings = (length & 7).tolist()
-    for number in range(0, len(heaps), 512):
-        stop = min(number + 512, len(heaps))
-        base, end = starts[number], starts[stop]
-        padded = list(map(bytes.__add__, leaves[base:end], map(_PADDING.__getitem__, paddings[base:end])))
-        parts: list[bytes] = []
-        for heap in range(number, stop):
-            parts.append(heads[heap * 40 : heap * 40 + 40])
-            parts += padded[starts[heap] - base : starts[heap + 1] - base]
-        yield b"".join(parts)
+    head[:, 8:] = _bytes(np.stack((sizes, np.ones_like(sizes), heaps + _HEAP_HEADER), axis=1).astype("<u8"))
+    everything[heaps[:, None] + np.arange(_HEAP_HEADER)] = head
+    for start in range(0, len(leaves), _AT_ONCE):
+        some = leaves[start : start + _AT_ONCE]
+        length = np.fromiter(map(len, some), np.int64, len(some))
+        text = np.frombuffer(b"".join(some), np.uint8)
+        # Where each byte goes: its name's address, and its place in the name.
+        shift = at[start : start + _AT_ONCE] - np.cumsum(length) + length
+        everything[np.repeat(shift, length) + np.arange(len(text))] = text
 
 
 def _fill_symbol_nodes(block: Numbers, node: Numbers, slot: Numbers, names: Numbers, header: Numbers) -> None:
