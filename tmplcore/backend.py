@@ -12,8 +12,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,8 +21,7 @@ from tmplcore.arrays import to_numpy
 __all__ = ["Backend", "Cell", "InitialValue", "VariableSpec"]
 
 
-@dataclass(frozen=True, slots=True)
-class VariableSpec:
+class VariableSpec(NamedTuple):
     """What a backend must know to make room for a variable.
 
     Attributes:

@@ -167,7 +167,10 @@ class Collections:
 
     def add(self, key: Any, item: Any) -> None:
         """Append `item` to the collection `key`."""
-        items = self.ref(key)
+        try:
+            items = self._items[key]
+        except (KeyError, TypeError):
+            items = self.ref(key)
         items.add(item)
         if (journal := self._journal()) is not None:
             journal.append(partial(items.discard, item))
@@ -192,7 +195,11 @@ class Collections:
 
     def below(self, key: Any, prefix: str) -> list[Any]:
         """Return the items that have a name which begins with `prefix`, taken literally."""
-        return [item for item in self._items.get(key, ()) if hasattr(item, "name") and item.name.startswith(prefix)]
+        return [
+            item
+            for item in self._items.get(key, ())
+            if (name := getattr(item, "name", None)) is not None and name.startswith(prefix)
+        ]
 
     def ref(self, key: Any) -> _Items:
         """Return the collection itself, made if there is none."""

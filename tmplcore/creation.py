@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, final
 
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
-from tmplcore.dtypes import as_dtype
+from tmplcore.dtypes import DType, as_dtype
 from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, InvalidTypeError, NestingError
 from tmplcore.expression import ArrayExpression
 from tmplcore.frame import CURRENT, Frame
-from tmplcore.initial import Constant, InitialCall, Start, as_constant
+from tmplcore.initial import Constant, InitialCall, Start, as_constant, is_bundled
 from tmplcore.modes import VariableAggregation, VariableSynchronization
 from tmplcore.naming import check_name, check_op_name
 from tmplcore.origin import caller
 from tmplcore.shapes import TensorShape, as_shape
 from tmplcore.store import current_frame
-from tmplcore.variable import Variable
+from tmplcore.variable import Extras, Variable
 
-__all__ = ["create", "is_trainable", "new_variable", "variable_creator_scope"]
+__all__ = ["creator", "is_trainable", "new_variable", "variable_creator_scope"]
 
 _LISTS: Final = (list, tuple, set)
 _AUTO: Final = VariableSynchronization.AUTO
 _ON_READ: Final = VariableSynchronization.ON_READ
 _NONE: Final = VariableAggregation.NONE
 _GLOBAL: Final = (GraphKeys.GLOBAL_VARIABLES,)
+_USUAL: Final = Extras()
+_GLOBAL_AND_TRAINABLE: Final = (GraphKeys.GLOBAL_VARIABLES, GraphKeys.TRAINABLE_VARIABLES)
 
 # What TensorFlow's creators also get, and nothing here depends on.
 _UNUSED: Final = dict.fromkeys(
@@ -74,17 +76,17 @@ def _member(name: str | None, what: str, kind: type[_Mode], value: Any) -> _Mode
         ) from None
 
 
-def create(**arguments: Any) -> Any:
-    """Make a variable through the creators in force, innermost first."""
-    creator: Callable[..., Any] = _create
+def creator() -> Callable[..., Any]:
+    """Return what makes a variable here: the creators in force, innermost first; called with keywords, as they are."""
+    made: Callable[..., Any] = _create
     for wrapped in current_frame().around.creators:
         if not callable(wrapped):
             raise InvalidTypeError(
                 f"the variable creator {wrapped!r} is not callable",
                 hint="variable_creator_scope(creator), where creator(next_creator, **kwargs) returns a variable",
             )
-        creator = partial(wrapped, creator)
-    return creator(**arguments) if creator is _create else creator(**_UNUSED | arguments)
+        made = partial(wrapped, made)
+    return made if made is _create else partial(made, **_UNUSED)
 
 
 def _create(
@@ -117,6 +119,7 @@ def _create(
         synchronization, aggregation = checked_modes(name, synchronization, aggregation)
     frame = current_frame()
     store = frame.store
+    journal = frame.around.journal
     if store.finalized:
         store.check_not_finalized()
     with store.lock:
@@ -124,25 +127,25 @@ def _create(
             op_name = _claimed(frame.with_prefix(""), _UNNAMED)
         else:
             op_name = _claimed(frame, "Variable" if name is None else name)
-        wanted = None if dtype is None else as_dtype(dtype).base_dtype
+        wanted: DType | None = None
+        if dtype is not None:
+            wanted = (dtype if type(dtype) is DType else as_dtype(dtype)).base_dtype
         fixed = None if shape is None else as_shape(shape)
         dims: tuple[int, ...] | None = None
         if isinstance(initial_value, InitialCall) and initial_value.shape is not None:
             dims = initial_value.shape
         elif fixed is not None and fixed.is_fully_defined():
             dims = tuple(size for size in fixed.as_list() if size is not None)
-        source = initial_value
+        source: Any
         if callable(initial_value):
-            store.names.place(f"{op_name}/", _BESIDE_CALL, frame.around.journal)
-            checked = dims if validate_shape else None
-            start = Start(
-                _within(frame, f"{op_name}/Initializer/", initial_value), op_name, store.seed, wanted, checked
-            )
+            store.names.place(f"{op_name}/", _BESIDE_CALL, journal)
+            source = _within(op_name, initial_value)
+            start = Start(source, op_name, store.seed, wanted, dims if validate_shape else None)
             if wanted is None or dims is None:
                 source = start.constant()
         else:
             beside = _BESIDE_TENSOR if isinstance(initial_value, ArrayExpression) else _BESIDE_CONSTANT
-            store.names.place(f"{op_name}/", beside, frame.around.journal)
+            store.names.place(f"{op_name}/", beside, journal)
             source = as_constant(initial_value, wanted)
         if isinstance(source, Constant):
             wanted = source.dtype
@@ -153,27 +156,31 @@ def _create(
                 _check_fit(op_name, source.shape, TensorShape(dims), validate_shape)
             start = Start(source, op_name, store.seed, wanted, dims)
         assert wanted is not None
-        trainable = is_trainable(trainable, synchronization)
-        spec = VariableSpec(op_name, dims, wanted.dtype, trainable=bool(trainable))
+        if trainable is None:
+            trainable = is_trainable(trainable, synchronization)
+        extras = _USUAL
+        if not (constraint is None and synchronization is _AUTO and aggregation is _NONE and caching_device is None):
+            extras = Extras(constraint, synchronization, aggregation, caching_device)
+        backend = store.backend
+        spec = VariableSpec(op_name, dims, wanted.dtype, bool(trainable))
         variable = Variable.made(
             spec,
-            store.backend.create(spec, start),
-            store.backend,
-            graph=store,
-            dtype=wanted,
-            shape=TensorShape(dims) if fixed is None else fixed,
-            trainable=trainable,
-            constraint=constraint,
-            synchronization=synchronization,
-            aggregation=aggregation,
-            caching_device=caching_device,
-            origin=caller(),
-            initial=start.kept(),
+            backend.create(spec, start),
+            backend,
+            store,
+            wanted,
+            TensorShape(dims) if fixed is None else fixed,
+            trainable,
+            extras,
+            caller(),
+            start.kept(),
         )
-        store.add(variable, frame.around.journal)
-        keys = dict.fromkeys(_GLOBAL if collections is None else collections)
-        if trainable:
-            keys[GraphKeys.TRAINABLE_VARIABLES] = None
+        store.add(variable, journal)
+        keys: Iterable[Any]
+        if collections is None:
+            keys = _GLOBAL_AND_TRAINABLE if trainable else _GLOBAL
+        else:
+            keys = dict.fromkeys((*collections, GraphKeys.TRAINABLE_VARIABLES) if trainable else collections)
         for key in keys:
             store.collections.add(key, variable)
     return variable
@@ -206,24 +213,32 @@ def _claimed(frame: Frame, name: str) -> str:
     return op_name
 
 
-def _within(frame: Frame, prefix: str, function: Callable[[], Any]) -> Callable[[], Any]:
-    """Return the function, to be called in a name scope; an initializer of ours does not look at that."""
-    if isinstance(function, InitialCall) and function.initializer.__class__.__module__.startswith(
-        "tmplcore.initializers"
-    ):
+def _within(op_name: str, function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a variable's initializer, to be called in its name scope; one of ours does not look at that."""
+    if isinstance(function, InitialCall) and is_bundled(function.initializer):
         return function
+    return _Scoped(op_name, function)
 
-    def call() -> Any:
+
+@final
+class _Scoped:
+    """A variable's initializer that is called in the name scope of that variable."""
+
+    __slots__ = ("_function", "_op_name")
+
+    def __init__(self, op_name: str, function: Callable[[], Any]) -> None:
+        self._op_name = op_name
+        self._function = function
+
+    def __call__(self) -> Any:
         before = current_frame()
-        inside = before.with_prefix(prefix)
+        inside = before.with_prefix(f"{self._op_name}/Initializer/")
         CURRENT.set(inside)
         try:
-            return function()
+            return self._function()
         finally:  # default names that it took below the current scope stay taken
             now = CURRENT.get()
             CURRENT.set(before if now is inside else now.with_prefix(before.prefix))
-
-    return call
 
 
 def new_variable(
@@ -271,7 +286,7 @@ def new_variable(
     """
     if variable_def is not None:
         raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
-    variable = create(
+    variable = creator()(
         initial_value=initial_value,
         trainable=trainable,
         collections=collections,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import MethodType
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
-from tmplcore.creation import checked_modes, create, is_trainable
+from tmplcore.creation import checked_modes, creator, is_trainable
 from tmplcore.dtypes import DType, as_dtype, float32
 from tmplcore.errors import (
     InitializerError,
@@ -287,16 +288,6 @@ def find_or_create(
     if reused:
         refuse_shape(initializer, shape)
         return _checked(found, name, shape, wanted)
-    arguments = {
-        "trainable": trainable,
-        "collections": collections,
-        "validate_shape": validate_shape,
-        "caching_device": caching_device,
-        "constraint": constraint,
-        "use_resource": False if use_resource is None else use_resource,
-        "synchronization": synchronization,
-        "aggregation": aggregation,
-    }
     with store.lock:
         if partitioner is not None or name in store.partitioned or f"{name}/part_0" in store.by_key:
             from tmplcore.partitioned import find_or_create_parts, is_scalar
@@ -305,9 +296,21 @@ def find_or_create(
             if scalar and f"{name}/part_0" in store.by_key:
                 partitioner, reuse = None, False  # no scalar is found among the partitioned ones
             if not scalar or partitioner is None:
-                return find_or_create_parts(
-                    store, name, shape, wanted, initializer, regularizer, reuse, partitioner, arguments
+                create_part = partial(
+                    create_shared,
+                    store,
+                    dtype=wanted,
+                    regularizer=regularizer,
+                    trainable=trainable,
+                    collections=collections,
+                    caching_device=caching_device,
+                    validate_shape=validate_shape,
+                    use_resource=use_resource,
+                    constraint=constraint,
+                    synchronization=synchronization,
+                    aggregation=aggregation,
                 )
+                return find_or_create_parts(store, name, shape, wanted, initializer, reuse, partitioner, create_part)
         refuse_shape(initializer, shape)
         found = store.by_key.get(name)
         if found is not None:
@@ -316,7 +319,22 @@ def find_or_create(
             return _checked(found, name, shape, wanted)
         if reuse is True:
             raise _not_found(store, name)
-        return create_shared(store, name, shape, wanted, initializer, regularizer, arguments)
+        return create_shared(
+            store,
+            name,
+            shape,
+            wanted,
+            initializer,
+            regularizer,
+            trainable,
+            collections,
+            caching_device,
+            validate_shape,
+            use_resource,
+            constraint,
+            synchronization,
+            aggregation,
+        )
 
 
 def create_shared(
@@ -326,12 +344,19 @@ def create_shared(
     dtype: DType,
     initializer: Any,
     regularizer: Any,
-    arguments: dict[str, Any],
+    trainable: Any,
+    collections: Any,
+    caching_device: Any,
+    validate_shape: bool,
+    use_resource: bool | None,
+    constraint: Any,
+    synchronization: Any,
+    aggregation: Any,
     partition_info: Any = None,
 ) -> Any:
     """Create a variable that `get_variable` finds again."""
     if is_constant(initializer):
-        known = shape is not None and arguments["validate_shape"]
+        known = shape is not None and validate_shape
         initial_value, given_dtype, given_shape = initializer, None, as_shape(shape) if known else None
     else:
         if initializer is None and shape is None:
@@ -344,39 +369,41 @@ def create_shared(
         given_dtype = initial_value.dtype
         given_shape = None if shape is None else whole
     frame = current_frame()
-    journal = frame.around.journal
-    if regularizer is None:
-        return _made(store, name, initial_value, given_dtype, given_shape, arguments, journal)
-    attempt = Journal()
-    CURRENT.set(frame.with_journal(attempt))
+    journal = around = frame.around.journal
+    if regularizer is not None:
+        journal = Journal()
+        CURRENT.set(frame.with_journal(journal))
     try:
-        variable = _made(store, name, initial_value, given_dtype, given_shape, arguments, attempt)
-        try:
-            _regularized(store, name, variable, regularizer)
-        except BaseException:
-            attempt.rollback()
-            raise
+        variable = creator()(
+            initial_value=initial_value,
+            trainable=trainable,
+            collections=collections,
+            validate_shape=validate_shape,
+            caching_device=caching_device,
+            name=name,
+            dtype=given_dtype,
+            constraint=constraint,
+            use_resource=False if use_resource is None else use_resource,
+            synchronization=synchronization,
+            aggregation=aggregation,
+            shape=given_shape,
+        )
+        if getattr(variable, "key", "") is None:
+            variable.key = name
+        store.share(name, variable, journal)
+        store.announce(variable)
+        if regularizer is not None:
+            try:
+                _regularized(store, name, variable, regularizer)
+            except BaseException:
+                assert journal is not None
+                journal.rollback()
+                raise
     finally:
-        CURRENT.set(current_frame().with_journal(journal))
-        if journal is not None:
-            journal.extend(attempt)
-    return variable
-
-
-def _made(
-    store: VariableStore,
-    name: str,
-    initial_value: Any,
-    dtype: DType | None,
-    shape: Any,
-    arguments: dict[str, Any],
-    journal: Journal | None,
-) -> Any:
-    variable = create(initial_value=initial_value, name=name, dtype=dtype, shape=shape, **arguments)
-    if getattr(variable, "key", "") is None:
-        variable.key = name
-    store.share(name, variable, journal)
-    store.announce(variable)
+        if journal is not None and journal is not around:
+            CURRENT.set(current_frame().with_journal(around))
+            if around is not None:
+                around.extend(journal)
     return variable
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, Final, final
+from functools import partial
+from typing import Any, Final, NoReturn, final
 
 import numpy as np
 
@@ -22,6 +23,7 @@ __all__ = [
     "Start",
     "as_constant",
     "initial_call",
+    "is_bundled",
     "is_constant",
     "refuse_dtype",
     "refuse_shape",
@@ -233,20 +235,21 @@ class InitialCall:
         """Compute the value."""
         if self.shape is None:
             return self.initializer()
-        return self.initializer(list(self.shape), **self._keywords())
+        return self._asked(self.initializer)
 
     def blocks(self) -> Iterator[np.ndarray] | None:
         """Compute the value by pieces, if the initializer can; else return None."""
         by_blocks = getattr(self.initializer, "blocks", None)
         if by_blocks is None or self.shape is None:
             return None
-        pieces: Iterator[np.ndarray] = by_blocks(list(self.shape), **self._keywords())
+        pieces: Iterator[np.ndarray] = self._asked(by_blocks)
         return pieces
 
-    def _keywords(self) -> dict[str, Any]:
+    def _asked(self, function: Callable[..., Any]) -> Any:
+        shape = list(self.shape or ())
         if not self.tells:
-            return {"dtype": self.dtype}
-        return {"dtype": self.dtype, "partition_info": self.partition_info}
+            return function(shape, dtype=self.dtype)
+        return function(shape, dtype=self.dtype, partition_info=self.partition_info)
 
 
 def initial_call(
@@ -272,6 +275,11 @@ def initial_call(
             hint=f"give all dimensions: get_variable({name.rpartition('/')[2]!r}, shape=[...])",
         )
     return InitialCall(initializer, dims, dtype, partition_info, _takes_partition_info(initializer, partition_info))
+
+
+def is_bundled(initializer: Any) -> bool:
+    """Tell whether an initializer is one of ours: those depend on nothing but what they are called with."""
+    return type(initializer).__module__.startswith("tmplcore.initializers")
 
 
 def _default_initializer(name: str, dtype: DType) -> Any:
@@ -302,7 +310,7 @@ def _needs_nothing(function: Any) -> bool:
 
 def _takes_partition_info(initializer: Any, partition_info: Any) -> bool:
     """Tell whether an initializer is to be told; ours need not hear that there is nothing to tell."""
-    if partition_info is None and initializer.__class__.__module__.startswith("tmplcore.initializers"):
+    if partition_info is None and is_bundled(initializer):
         return False
     return any(parameter.name == "partition_info" for parameter in _parameters(initializer))
 
@@ -352,12 +360,20 @@ class Start(InitialValue):
         """Return the whole value."""
         return self.constant().value
 
-    def kept(self) -> InitialValue:
-        """Return what a variable may hold on to: this, unless it is a constant so large that it would count twice."""
+    def kept(self) -> Any:
+        """Return the least that a variable must hold on to for `again`; no constant so large that it counts twice."""
         source = self._source
-        if isinstance(source, Constant) and getattr(source.value, "nbytes", 0) > _KEPT_BYTES:
-            return _Dropped(self._name)
-        return self
+        if type(source) is InitialCall:
+            usual = source.dtype is self._dtype and source.partition_info is None and is_bundled(source.initializer)
+            return source.initializer if usual else source
+        if type(source) is Constant and getattr(source.value, "nbytes", 0) > _KEPT_BYTES:
+            return partial(_dropped, self._name)
+        return source
+
+    @classmethod
+    def again(cls, kept: Any, name: str, seed: int, dtype: DType, shape: tuple[int, ...] | None) -> Start:
+        """Return what a variable of this name, dtype and shape started as."""
+        return cls(InitialCall(kept, shape, dtype) if is_bundled(kept) else kept, name, seed, dtype, shape)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield the value by pieces, if the initializer can make it so; else whole."""
@@ -372,19 +388,10 @@ class Start(InitialValue):
             yield from pieces
 
 
-@final
-class _Dropped(InitialValue):
-    """A constant that is no longer there."""
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def array(self) -> Any:
-        """Say why there is none."""
-        raise BackendError(
-            f"the initial value of variable {self._name} was a constant of more than {_KEPT_BYTES} bytes, which is not "
-            "kept beside the value",
-            hint="keep the array that it was made from",
-        )
+def _dropped(name: str) -> NoReturn:
+    """Say why a constant is no longer there."""
+    raise BackendError(
+        f"the initial value of variable {name} was a constant of more than {_KEPT_BYTES} bytes, which is not "
+        "kept beside the value",
+        hint="keep the array that it was made from",
+    )

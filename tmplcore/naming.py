@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from typing import Any, Final, final
 
@@ -21,8 +21,8 @@ __all__ = ["ROOT", "OpNames", "OpPrefix", "check_name", "check_op_name"]
 _WHOLE: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
 _INNER: Final = r"^[A-Za-z0-9_.\\/>-]*$"
 _INNER_FIRST: Final = "_\\/>-"  # what an inner name may begin with and a whole one may not
-_is_root_name: Final = lru_cache(4096)(re.compile(_WHOLE).fullmatch)
-_is_inner_name: Final = lru_cache(4096)(re.compile(_INNER).fullmatch)
+_is_root_name: Final = re.compile(_WHOLE).fullmatch
+_is_inner_name: Final = re.compile(_INNER).fullmatch
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
@@ -196,11 +196,10 @@ class OpNames:
             prefix: A name scope with its trailing slash; empty for the root.
             journal: Learns how to give the name back.
         """
-        if "/" in name:
-            above, _, name = name.rpartition("/")
-            prefix = f"{prefix}{above}/"
-        number = self._take(prefix.lower(), name.lower(), journal)
-        return f"{prefix}{name}_{number}" if number else prefix + name
+        name = prefix + name
+        place, key = _split(name)
+        number = self._take(place, key, journal)
+        return f"{name}_{number}" if number else name
 
     def _take(self, place: str, key: str, journal: Journal | None) -> int:
         """Take a name in a directory, or its first free number, and return that; 0 if the name itself was free."""
@@ -209,7 +208,7 @@ class OpNames:
             if type(names) is not dict:
                 names = self._directories[place] = dict(names) if names else {}
             before = names.get(key)
-            numbered = _split(key) if before is None and key[-1:].isdecimal() else None
+            numbered = _numbered(key) if before is None and key[-1:].isdecimal() else None
             if numbered is not None:
                 self._numbered.add(numbered[0])
             number = 0
@@ -225,10 +224,10 @@ class OpNames:
     def peek(self, name: str, prefix: str = "") -> str:
         """Return what `claim` would, without taking it."""
         name = prefix + name
-        place, slash, key = name.lower().rpartition("/")
+        place, key = _split(name)
         with self._lock:
-            names = self._directories.get(place + slash, {})
-            if key not in names and not _was_given(names, _split(key)):
+            names = self._directories.get(place, {})
+            if key not in names and not _was_given(names, _numbered(key)):
                 return name
             number = names.get(key, 1)
             while f"{key}_{number}" in names:
@@ -253,7 +252,8 @@ class OpNames:
 
     def pin(self, name: str) -> None:
         """Never forget the numbering in the directory of `name`: a variable is named there."""
-        self._pinned.add(name[: name.rfind("/") + 1].lower())
+        if "/" in name:
+            self._pinned.add(_split(name)[0])
 
     def place(self, directory: str, ops: Mapping[str, int], journal: Journal | None = None) -> None:
         """Put the ops that a new variable brings along into its directory, all at once.
@@ -265,6 +265,8 @@ class OpNames:
             journal: Learns how to take them out again.
         """
         key = directory.lower()
+        if journal is None and self._directories.setdefault(key, ops) is ops:
+            return  # the usual case, which takes no lock: nothing was named there yet
         with self._lock:
             there = self._directories.get(key)
             self._directories[key] = {**ops, **there} if there else ops
@@ -304,7 +306,14 @@ class OpNames:
                 self._directories[place] = names
 
 
-def _split(key: str) -> tuple[str, int] | None:
+def _split(name: str) -> tuple[str, str]:
+    """Return the directory of a name, with its trailing slash, and the name in it, both in lower case."""
+    name = name.lower()
+    end = name.rfind("/") + 1
+    return name[:end], name[end:]
+
+
+def _numbered(key: str) -> tuple[str, int] | None:
     """Return the base name and the number of a name that ends as numbered ones do."""
     base, underscore, suffix = key.rpartition("_")
     if not underscore or not suffix.isdecimal() or suffix[0] == "0":

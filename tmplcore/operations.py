@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from weakref import ref
 
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError, OperationNotFoundError
-from tmplcore.initial import InitialCall, Start
+from tmplcore.initial import InitialCall
 from tmplcore.messages import nearest
 from tmplcore.tensor import Operation, Tensor
 from tmplcore.variable import Variable
@@ -219,8 +219,7 @@ def _of_variable(store: VariableStore, variable: Variable, noted: set[str]) -> I
 
 def _initializer_ops(variable: Variable) -> Iterator[tuple[str, str]]:
     """Yield the ops that TensorFlow makes for an initial value that is computed: last parts of names, and kinds."""
-    start = variable._initial
-    source = start.source if isinstance(start, Start) else None
+    source = variable._start.source
     initializer = source.initializer if isinstance(source, InitialCall) else None
     kind = type(initializer).__name__
     if not type(initializer).__module__.startswith("tmplcore.initializers"):

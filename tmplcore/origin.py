@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from types import CodeType
 from typing import Final
 
@@ -12,7 +12,8 @@ __all__ = ["Origin", "caller", "describe", "located"]
 Origin = tuple[CodeType, int]
 """The code, and the instruction in it: what is at hand at no cost. `located` turns it into what a person reads."""
 
-_HERE: Final = str(Path(__file__).parent) + "/"
+_HERE: Final = __file__.rpartition(os.sep)[0] + os.sep
+_OURS: Final[set[str]] = set()  # the files of this package that were met on a stack
 
 
 def caller() -> Origin:
@@ -20,10 +21,19 @@ def caller() -> Origin:
 
     It costs a walk over the frames and keeps none of them alive.
     """
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
-        frame = frame.f_back
+    frame = sys._getframe(2)  # 1 is a function of this package, as it calls this one
+    while (file := frame.f_code.co_filename) in _OURS or _is_ours(file):
+        if (back := frame.f_back) is None:
+            break
+        frame = back
     return frame.f_code, frame.f_lasti
+
+
+def _is_ours(file: str) -> bool:
+    if file.startswith(_HERE):
+        _OURS.add(file)
+        return True
+    return False
 
 
 def located(origin: Origin) -> tuple[str, int, str]:

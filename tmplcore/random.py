@@ -100,8 +100,8 @@ class drawing:  # noqa: N801 - used like a function: `with drawing(seed, name):`
     def __init__(self, seed: int, name: str) -> None:
         self.seed = seed
         self.name = name
-        self.count = 0
-        self._token: Token[drawing | None] | None = None
+        self.count: int
+        self._token: Token[drawing | None]
 
     def __enter__(self) -> drawing:
         self.count = 0
@@ -111,7 +111,6 @@ class drawing:  # noqa: N801 - used like a function: `with drawing(seed, name):`
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._token is not None
         _current.reset(self._token)
 
 

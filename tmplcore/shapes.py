@@ -407,4 +407,7 @@ def as_shape(value: Any) -> TensorShape:
 
 def as_dims(shape: TensorShape) -> tuple[int, ...] | None:
     """Return a shape as plain ints; None if it is not fully defined."""
-    return tuple(map(int, shape)) if isinstance(shape, _KnownShape) and shape.is_fully_defined() else None
+    if type(shape) is not _KnownShape:
+        return None
+    dims = tuple(map(int.__int__, shape))  # -1 for one that is not known
+    return None if -1 in dims else dims

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 import numpy as np
 
-from tmplcore.backend import Backend, Cell, InitialValue, VariableSpec
+from tmplcore.backend import Backend, Cell, VariableSpec
 from tmplcore.dtypes import DType
 from tmplcore.errors import VariableMismatchError
 from tmplcore.expression import ArrayExpression, unwrap
+from tmplcore.initial import Start
 from tmplcore.modes import VariableAggregation, VariableSynchronization
 from tmplcore.origin import Origin, located
 from tmplcore.shapes import TensorShape
@@ -20,7 +21,24 @@ if TYPE_CHECKING:
     from tmplcore.partitioned import SaveSliceInfo
     from tmplcore.store import VariableStore
 
-__all__ = ["Variable"]
+__all__ = ["Extras", "Variable"]
+
+
+@final
+class Extras(NamedTuple):
+    """What few variables have, so that all the others share one object that says so.
+
+    Attributes:
+        constraint: A function from a new value to an allowed one, for optimizers.
+        synchronization: As it was passed.
+        aggregation: As it was passed.
+        caching_device: As it was passed.
+    """
+
+    constraint: Callable[..., Any] | None = None
+    synchronization: VariableSynchronization = VariableSynchronization.AUTO
+    aggregation: VariableAggregation = VariableAggregation.NONE
+    caching_device: Any = None
 
 
 class _Constructor(type):
@@ -45,9 +63,6 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         dtype: The type of an element; it equals NumPy's.
         shape: The shape: a tuple of ints, or an unknown `TensorShape`.
         trainable: Whether an optimizer is to change it.
-        constraint: A function from a new value to an allowed one, for optimizers; None if there is none.
-        synchronization: As it was passed.
-        aggregation: As it was passed.
         spec: Its description for backends.
         backend: What keeps the value.
         graph: The store it was made in.
@@ -57,40 +72,34 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         "__weakref__",
         "_cell",
         "_dims",
-        "_initial",
+        "_extras",
         "_origin",
         "_save_slice_info",
-        "aggregation",
+        "_seed",
+        "_source",
         "backend",
-        "caching_device",
-        "constraint",
         "dtype",
         "graph",
         "key",
-        "name",
         "shape",
         "spec",
-        "synchronization",
         "trainable",
     )
 
     key: str | None
-    name: str
     spec: VariableSpec
     backend: Backend
     graph: VariableStore
     dtype: DType
     shape: TensorShape
     trainable: Any
-    constraint: Callable[..., Any] | None
-    synchronization: VariableSynchronization
-    aggregation: VariableAggregation
-    caching_device: Any
     _cell: Cell
     _dims: tuple[int, ...] | None
-    _initial: InitialValue
+    _extras: Extras
     _origin: Origin
     _save_slice_info: SaveSliceInfo | None
+    _seed: int
+    _source: Any
 
     @classmethod
     def made(
@@ -98,36 +107,29 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         spec: VariableSpec,
         cell: Cell,
         backend: Backend,
-        *,
         graph: VariableStore,
         dtype: DType,
         shape: TensorShape,
         trainable: Any,
-        constraint: Callable[..., Any] | None,
-        synchronization: VariableSynchronization,
-        aggregation: VariableAggregation,
-        caching_device: Any,
+        extras: Extras,
         origin: Origin,
-        initial: InitialValue,
+        source: Any,
     ) -> Variable:
         """Make the object itself, of a name, a value and all else that is seen to."""
         self = cls.__new__(cls)
         self.key = None
-        self.name = f"{spec.name}:0"
         self.spec = spec
         self.backend = backend
         self.graph = graph
         self.dtype = dtype
         self.shape = shape
         self.trainable = trainable
-        self.constraint = constraint
-        self.synchronization = synchronization
-        self.aggregation = aggregation
-        self.caching_device = caching_device
+        self._extras = extras
         self._origin = origin
         self._cell = cell
         self._dims = spec.shape
-        self._initial = initial
+        self._source = source
+        self._seed = graph.seed
         self._save_slice_info = None
         return self
 
@@ -141,6 +143,11 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         return other
 
     @property
+    def name(self) -> str:
+        """The op's name with `:0`."""
+        return f"{self.spec.name}:0"
+
+    @property
     def op(self) -> Operation:
         """The op, for its name: `variable.op.name` is the name in a checkpoint."""
         return Operation(self.spec.name, self.graph, kind="VariableV2")
@@ -149,6 +156,26 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     def origin(self) -> tuple[str, int, str]:
         """File, line and function of the code that made it."""
         return located(self._origin)
+
+    @property
+    def constraint(self) -> Callable[..., Any] | None:
+        """A function from a new value to an allowed one, for optimizers; None if there is none."""
+        return self._extras.constraint
+
+    @property
+    def synchronization(self) -> VariableSynchronization:
+        """As it was passed."""
+        return self._extras.synchronization
+
+    @property
+    def aggregation(self) -> VariableAggregation:
+        """As it was passed."""
+        return self._extras.aggregation
+
+    @property
+    def caching_device(self) -> Any:
+        """As it was passed."""
+        return self._extras.caching_device
 
     @property
     def value(self) -> Any:
@@ -184,7 +211,11 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         Raises:
             BackendError: It was a large constant, which is not kept beside the value.
         """
-        return self._initial.array()
+        return self._start.array()
+
+    @property
+    def _start(self) -> Start:
+        return Start.again(self._source, self.spec.name, self._seed, self.dtype, self._dims)
 
     def initialized_value(self) -> Any:
         """Return the value; TensorFlow's way of starting one variable from another."""
@@ -271,6 +302,10 @@ class Variable(ArrayExpression, metaclass=_Constructor):
                 f"cannot {what} a value of shape {shape} to variable {self.name} of shape {self._dims}",
                 hint=f"reshape the value to {self._dims}",
             )
+
+    def __bool__(self) -> bool:
+        """Return True, whatever the value; TensorFlow 1's getters say `average if average else variable`."""
+        return True
 
     def __len__(self) -> int:
         raise TypeError(f"variable {self.name} has no len(); it has a shape: {self.shape}")

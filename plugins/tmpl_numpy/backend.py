@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, ClassVar, final
@@ -52,19 +53,18 @@ class NumpyBackend(Backend):
 
     def create(self, spec: VariableSpec, initial: InitialValue) -> Cell:
         """Make an array: a small one in a block with others, a large one by itself, filled piece by piece."""
-        dtype = spec.dtype
-        if spec.shape is None or dtype.hasobject or spec.size * dtype.itemsize <= _WHOLE:
-            given = initial.array()
-            value = to_numpy(given, dtype)
-            if spec.shape is not None and value.shape != spec.shape:
-                raise BackendError(f"{spec.name}: the initial value has shape {value.shape}, not {spec.shape}")
+        dtype, shape = spec.dtype, spec.shape
+        if shape is None or dtype.hasobject or math.prod(shape) * dtype.itemsize <= _WHOLE:
+            value = to_numpy(initial.array(), dtype)
+            if shape is not None and value.shape != shape:
+                raise BackendError(f"{spec.name}: the initial value has shape {value.shape}, not {shape}")
             # Not another's memory: a later `w += 1` must not reach the array that the user gave.
-            room = None if spec.shape is None else self._arena.cut(spec.shape, dtype)
+            room = None if shape is None else self._arena.cut(shape, dtype)
             if room is None:
                 return _Cell(value.copy())
             room[...] = value
             return _Cell(room)
-        value = np.empty(spec.shape, dtype)
+        value = np.empty(shape, dtype)
         flat, start = value.reshape(-1), 0
         for block in initial.blocks():
             piece = to_numpy(block)
