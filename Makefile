@@ -6,6 +6,7 @@
 # make docs                     the documentation, into site/
 PYTHON ?= python3
 WITH ?=
+PROGRAMS ?= 20000
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -47,7 +48,7 @@ conformance: $(VENV)/.dev$(SUFFIX)
 	$(PYTHON) -m venv $(VENV)/tensorflow
 	$(VENV)/tensorflow/bin/python -m pip install --quiet tensorflow==2.21.0 hypothesis
 	$(VENV)/tensorflow/bin/python -m pip install --quiet -c constraints.txt -e .
-	$(VENV)/tensorflow/bin/python -m tests.conformance.live
+	$(VENV)/tensorflow/bin/python -m tests.conformance.live --programs $(PROGRAMS)
 
 docs: $(VENV)/.dev$(SUFFIX)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -132,12 +132,18 @@ def counted(partitioner: Any, shape: TensorShape, dtype: DType) -> list[int]:
     counts = list(answer)
     if len(counts) != shape.rank:
         raise PartitionError(
-            f"Partitioner returned a partition list that does not match the Variable's rank: {counts} vs. {shape}"
+            f"Partitioner returned a partition list that does not match the Variable's rank: {counts} vs. {shape}",
+            hint=f"return a count for each of the {shape.rank} axes",
         )
     if any(count < 1 for count in counts):
-        raise PartitionError(f"Partitioner returned zero partitions for some axes: {counts}")
+        raise PartitionError(
+            f"Partitioner returned zero partitions for some axes: {counts}", hint="1 leaves an axis whole"
+        )
     if sum(count > 1 for count in counts) > 1:
-        raise PartitionError(f"Can only slice a variable along one dimension: shape: {shape}, partitioning: {counts}")
+        raise PartitionError(
+            f"Can only slice a variable along one dimension: shape: {shape}, partitioning: {counts}",
+            hint="cut one axis; the counts of all others are 1",
+        )
     if not isinstance(answer, list | tuple):
         raise InvalidTypeError(f"partitions is not a list or tuple: {answer!r}", hint=f"return {counts}")
     try:

@@ -14,7 +14,7 @@ from tmplcore.expression import ArrayExpression, unwrap
 from tmplcore.frame import CURRENT
 from tmplcore.initial import as_constant, is_constant
 from tmplcore.journal import Journal
-from tmplcore.messages import nearest
+from tmplcore.messages import described, nearest
 from tmplcore.naming import check_name
 from tmplcore.partition import counted, slices
 from tmplcore.scope import Reuse
@@ -121,6 +121,10 @@ class PartitionedVariable(ArrayExpression):
     def __len__(self) -> int:
         return len(self._parts)
 
+    def __bool__(self) -> bool:
+        """Return True, whatever the value; see `Variable`."""
+        return True
+
     def get_shape(self) -> TensorShape:
         """Return `shape`."""
         return self.shape
@@ -217,20 +221,22 @@ def find_or_create_parts(
         if found is None or reuse is not True:
             raise PartitionError(
                 "No partitioner was provided, but a partitioned version of the variable was found: "
-                f"{name}/part_0. Perhaps a variable of the same name was already created with partitioning?",
+                f"{name}/part_0. Perhaps a variable of the same name was already created with partitioning? "
+                f"It was created at {_origin(store, name)}",
                 hint="pass the partitioner it was created with, or find it with reuse=True",
             )
         if shape is not None and not as_shape(shape).is_compatible_with(found.shape):
-            raise _mismatch(name, "shape", as_shape(shape), found.shape)
+            raise _mismatch(store, name, "shape", as_shape(shape), found.shape)
         if dtype is not found.dtype:
-            raise _mismatch(name, "dtype", dtype.name, found.dtype.name)
+            raise _mismatch(store, name, "dtype", dtype.name, found.dtype.name)
         return found
     if not callable(partitioner):
         counted(partitioner, as_shape(shape), dtype)
     if name in store.by_key:
         raise PartitionError(
             f"A partitioner was provided, but an unpartitioned version of the variable was found: {name}. "
-            "Perhaps a variable of the same name was already created without partitioning?",
+            "Perhaps a variable of the same name was already created without partitioning? It was created at "
+            f"{described(store.by_key[name])}",
             hint="leave the partitioner out",
         )
     whole = as_shape(shape)
@@ -239,25 +245,28 @@ def find_or_create_parts(
         whole = whole.merge_with(tuple(initializer.shape))
     if not whole.is_fully_defined():
         raise PartitionError(
-            f"Shape of a new partitioned variable must be fully defined, but instead was {whole}.",
+            f"Shape of a new partitioned variable must be fully defined, but instead was {whole}. (variable {name})",
             hint="give the whole shape; with a constant initializer, switch the partitioner off",
         )
     if whole.rank == 0:
-        raise PartitionError(f"A partitioned Variable must have rank at least 1, shape: {whole}")
+        raise PartitionError(
+            f"A partitioned Variable must have rank at least 1, shape: {whole} (variable {name})",
+            hint="leave the partitioner out: a scalar has no parts",
+        )
     counts = counted(partitioner, whole, dtype)
     if found is not None:
         if reuse is False:
             raise PartitionError(
                 f"Partitioned variable with name {name} already exists. Did you mean to set reuse=True or "
-                "reuse=tf.AUTO_REUSE in VarScope?",
+                f"reuse=tf.AUTO_REUSE in VarScope? It was created at {_origin(store, name)}",
                 hint="share it with reuse=True",
             )
         if not whole.is_compatible_with(found.shape):
-            raise _mismatch(name, "shape", whole, found.shape)
+            raise _mismatch(store, name, "shape", whole, found.shape)
         if dtype is not found.dtype:
-            raise _mismatch(name, "dtype", dtype.name, found.dtype.name)
+            raise _mismatch(store, name, "dtype", dtype.name, found.dtype.name)
         if counts != found._counts:
-            raise _mismatch(name, "partitions", counts, found._counts)
+            raise _mismatch(store, name, "partitions", counts, found._counts)
         return found
     if reuse is True:
         raise PartitionError(
@@ -314,8 +323,14 @@ def _covers(shape: tuple[int, ...], sizes: list[int]) -> bool:
     return len(shape) == len(sizes) and all(there >= size for there, size in zip(shape, sizes, strict=True))
 
 
-def _mismatch(name: str, what: str, wanted: Any, there: Any) -> PartitionError:
+def _origin(store: VariableStore, name: str) -> str:
+    """Say where a partitioned variable was made: where its first part was."""
+    return described(store.by_key.get(f"{name}/part_0"))
+
+
+def _mismatch(store: VariableStore, name: str, what: str, wanted: Any, there: Any) -> PartitionError:
     return PartitionError(
-        f"Trying to reuse partitioned variable {name}, but specified {what} {wanted} and found {what} {there}.",
+        f"Trying to reuse partitioned variable {name}, but specified {what} {wanted} and found {what} {there}. "
+        f"It was created at {_origin(store, name)}",
         hint=f"ask for it with {what}={there}",
     )

@@ -303,6 +303,10 @@ class Variable(ArrayExpression, metaclass=_Constructor):
                 hint=f"reshape the value to {self._dims}",
             )
 
+    def __bool__(self) -> bool:
+        """Return True, whatever the value; TensorFlow 1's getters say `average if average else variable`."""
+        return True
+
     def __len__(self) -> int:
         raise TypeError(f"variable {self.name} has no len(); it has a shape: {self.shape}")
 

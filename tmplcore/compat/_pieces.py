@@ -7,7 +7,7 @@ from typing import Any
 
 from tmplcore.compat._tensor import constant
 from tmplcore.dtypes import float32
-from tmplcore.errors import InvalidTypeError, PartitionError
+from tmplcore.errors import InvalidArgumentError, InvalidTypeError, PartitionError
 from tmplcore.getting import find_or_create
 from tmplcore.scope import Reuse
 from tmplcore.scoping import variable_scope
@@ -41,6 +41,7 @@ def create_partitioned_variables(
 
     Raises:
         PartitionError: `slicing` does not fit the shape.
+        InvalidArgumentError: The scope has a custom getter.
 
     Example:
         >>> import tmplcore.compat.v1 as tf
@@ -68,12 +69,18 @@ def create_partitioned_variables(
     if not callable(initializer):
         initializer = constant(initializer, dtype)
     with variable_scope(name, "PartitionedVariable", reuse=reuse) as scope:
+        if scope.custom_getter is not None:
+            raise InvalidArgumentError(
+                f"create_partitioned_variables is not allowed when a custom getter is set: {scope.custom_getter}",
+                hint="use get_variable(partitioner=), which goes through getters",
+            )
         whole = find_or_create(
             get_default_store(),
             scope.name,
             shape=shape,
             dtype=dtype,
             initializer=initializer,
+            regularizer=scope.regularizer,
             reuse=scope.reuse,
             trainable=trainable,
             collections=collections,

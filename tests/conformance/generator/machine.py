@@ -56,6 +56,7 @@ class Machine:
     failed: dict[int, FailedCall] = field(default_factory=dict)
     scopes: list[Any] = field(default_factory=list)
     templates: list[Called] = field(default_factory=list)
+    elsewhere: Any = None
     calls: int = 0
     spent: int = 0
     depth: int = 0
@@ -137,7 +138,7 @@ class Machine:
                 made[key] = vocabulary.collections(word)
             elif key == "synchronization":
                 made[key] = getattr(tf.VariableSynchronization, word)
-            elif key in ("trainable", "validate_shape", "auxiliary_name_scope"):
+            elif key in ("trainable", "validate_shape", "auxiliary_name_scope", "use_resource", "caching_device"):
                 made[key] = word
             else:
                 made[key] = getattr(vocabulary, key)(tf, word)
@@ -166,7 +167,35 @@ class Machine:
         self.value("got", get(statement["name"], **arguments, **self.options(statement)))
 
     def do_variable(self, statement: Statement) -> None:
-        self.value("made", self.tf.Variable(1.0, name=statement["name"], **self.options(statement)))
+        options = self.options(statement)
+        value = options.pop("initial", 1.0)
+        self.value("made", self.tf.Variable(value, name=statement["name"], **options))
+
+    def do_thread(self, statement: Statement) -> None:
+        """Run the block in another thread; not in a template, whose first call here keeps other threads waiting."""
+        if self.depth:
+            return
+        graph = self.tf.get_default_graph()
+
+        def body() -> None:
+            with graph.as_default():
+                self.scope()
+                self.block(statement["body"])
+
+        run_in_thread(body)
+
+    def do_elsewhere(self, statement: Statement) -> None:
+        """Run the block where a variable of another graph is."""
+        if self.elsewhere is None:
+            with self.tf.Graph().as_default():
+                self.elsewhere = self.tf.Variable(1.0, name="elsewhere")
+        with self.tf.variable_scope(statement["name"], statement.get("default"), values=[self.elsewhere]) as scope:
+            self.show("entered elsewhere", describe(self.tf, scope))
+            self.scopes.append(scope)
+            self.block(statement["body"])
+
+    def do_find(self, statement: Statement) -> None:
+        self.show("found op", self.tf.get_default_graph().get_operation_by_name(statement["name"]).name)
 
     def do_op(self, statement: Statement) -> None:
         self.show("op", self.tf.constant(1.0, name=statement["name"]).name)

@@ -10,17 +10,19 @@ from hypothesis import strategies as st
 VARIABLE_NAMES = ["a", "b", "A", "a_1", "b/c", "w", "_p", "Assign", "two words"]
 SCOPE_NAMES = ["a", "b", "A", "a_1", "b/c", "d", "d_1", "", "t/", "_p", "/s", "two words"]
 DEFAULT_NAMES = ["d", "a", "D", "d_1", "b/c"]
-SHAPES: list[Any] = [[], [2], [2, 3], [1, 3], 2, [None, 3], "unknown"]
+SHAPES: list[Any] = [[], [2], [2, 3], [1, 3], 2, [None, 3], "unknown", "known", "dimensions", "array", "NumPy"]
 DTYPES = ["float32", "float16", "int32", "float64", "bool"]
 REUSE = ["False", "True", "AUTO"]
 INITIALIZERS = [
     *("zeros", "ones", "constant", "class", "int", "float", "list", "array"),
-    *("thunk", "function", "short", "failing", "normal", "tensor"),
+    *("thunk", "function", "short", "failing", "normal", "tensor", "naming", "object", "own class"),
 ]
 GETTERS = [
     *("forward", "spy", "suffix", "rename", "twice", "product", "forgetful", "positional", "frozen", "auto", "half"),
     *("whole", "nothing", "failing", "late", "name scope", "scope", "companion", "number"),
+    *("by keyword", "keywords", "object", "method"),
 ]
+CREATORS = ["forward", "rename", "frozen", "name scope", "failing", "spy", "second", "scoped", "number"]
 PARTITIONERS = ["two", "three", "second axis", "one", "short", "both", "zero", "number", "size"]
 
 words = st.sampled_from
@@ -41,6 +43,8 @@ SCOPE_OPTIONS = choices(
     partitioner=PARTITIONERS,
     constraint=["identity"],
     auxiliary_name_scope=[False],
+    use_resource=[False],
+    caching_device=["/cpu:0"],
 )
 GET_OPTIONS = choices(
     dtype=DTYPES,
@@ -80,8 +84,15 @@ LEAVES = st.one_of(
     statement(
         "variable",
         name=words([None, *VARIABLE_NAMES]),
-        options=choices(trainable=[False], collections=["mine", "empty", "local"]),
+        options=choices(
+            trainable=[False],
+            collections=["mine", "empty", "local", "tuple", "string"],
+            initial=["thunk", "tensor", "list", "None", "text"],
+            dtype=DTYPES,
+            constraint=["identity", "number"],
+        ),
     ),
+    statement("find", name=words(["a", "a/b", "a_1", "inner", "t/a"])),
     statement("op", name=words(VARIABLE_NAMES[:6])),
     statement("unique", name=words(VARIABLE_NAMES[:5]), mark=words([True, False])),
     statement("call", template=st.integers(0, 3)),
@@ -132,9 +143,11 @@ def blocks(depth: int) -> st.SearchStrategy[list[dict[str, Any]]]:
         template,
         template,
         statement("name_scope", name=words(["a", "n", "a/", "", None]), default=words([None, "d"]), body=inner),
-        statement("creator", kind=words(["forward", "rename", "frozen", "name scope", "failing"]), body=inner),
+        statement("creator", kind=words(CREATORS), body=inner),
         statement("attempt", body=inner),
         statement("graph", body=inner),
+        statement("thread", body=inner),
+        statement("elsewhere", name=words([None, "a", "s"]), default=st.just("d"), body=inner),
     )
     return st.lists(st.one_of(LEAVES, compound), min_size=1, max_size=5)
 

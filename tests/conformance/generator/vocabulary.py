@@ -20,7 +20,25 @@ def dtype(tf: Any, word: str) -> Any:
 
 
 def shape(tf: Any, value: Any) -> Any:
-    return tf.TensorShape(None) if value == "unknown" else value
+    made: dict[Any, Callable[[], Any]] = {
+        "unknown": lambda: tf.TensorShape(None),
+        "known": lambda: tf.TensorShape([2, 3]),
+        "dimensions": lambda: [tf.Dimension(2), 3],
+        "array": lambda: np.array([2, 3]),
+        "NumPy": lambda: np.int64(2),
+    }
+    return made[value]() if isinstance(value, str) else value
+
+
+def initial(tf: Any, word: str) -> Any:
+    made: dict[str, Callable[[], Any]] = {
+        "thunk": lambda: lambda: np.zeros(2, np.int32),
+        "tensor": lambda: tf.constant([1.0, 2.0], name="tensor"),
+        "list": lambda: [1, 2],
+        "None": lambda: None,
+        "text": lambda: "text",
+    }
+    return made[word]()
 
 
 def initializer(tf: Any, word: str) -> Any:
@@ -32,6 +50,13 @@ def initializer(tf: Any, word: str) -> Any:
 
     def failing(shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
         raise KeyError("initializer")
+
+    def naming(shape: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        return tf.zeros(shape, dtype, name="inside")
+
+    class Filled:
+        def __call__(self, shape: Any, dtype: Any = None) -> Any:
+            return np.ones(shape, dtype.as_numpy_dtype)
 
     made: dict[str, Callable[[], Any]] = {
         "zeros": tf.zeros_initializer,
@@ -47,6 +72,9 @@ def initializer(tf: Any, word: str) -> Any:
         "function": lambda: ones_function,
         "short": lambda: short_function,
         "failing": lambda: failing,
+        "naming": lambda: naming,
+        "object": Filled,
+        "own class": lambda: Filled,
         "tensor": lambda: tf.constant([1.0, 2.0], name="tensor"),
     }
     return made[word]()
@@ -171,6 +199,19 @@ def getter(tf: Any, word: str, events: list[Any]) -> Any:
         with tf.variable_scope("inside", reuse=True, dtype=tf.float64):
             return getter(name, *args, **kwargs)
 
+    def by_keyword(*, name: str, getter: Any, **kwargs: Any) -> Any:
+        return getter(name=name, **kwargs)
+
+    def keywords(**kwargs: Any) -> Any:
+        return kwargs.pop("getter")(**kwargs)
+
+    class Forward:
+        def __call__(self, getter: Any, *args: Any, **kwargs: Any) -> Any:
+            return getter(*args, **kwargs)
+
+        def method(self, getter: Any, name: str, shape: Any = None, **kwargs: Any) -> Any:
+            return getter(name, shape, **kwargs)
+
     def companion(getter: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         if not name.endswith("_mean") and not _MAKING:  # getters behind this one may have renamed the companion
             _MAKING.append(name)
@@ -199,6 +240,10 @@ def getter(tf: Any, word: str, events: list[Any]) -> Any:
         "name scope": within_name_scope,
         "scope": within_scope,
         "companion": companion,
+        "by keyword": by_keyword,
+        "keywords": keywords,
+        "object": Forward(),
+        "method": Forward().method,
         "number": 3,
     }
     return found[word]
@@ -224,4 +269,28 @@ def creator(tf: Any, word: str, events: list[Any]) -> Any:
     def failing(next_creator: Any, **kwargs: Any) -> Any:
         raise KeyError("creator")
 
-    return {"forward": forward, "rename": rename, "frozen": frozen, "name scope": within, "failing": failing}[word]
+    def spy(next_creator: Any, **kwargs: Any) -> Any:
+        plain = (bool, str, int, type(None))
+        shown = {key: value for key, value in kwargs.items() if type(value) in plain and key != "shape"}
+        events.append(["creator", shown])
+        return next_creator(**kwargs)
+
+    def second(next_creator: Any, **kwargs: Any) -> Any:
+        next_creator(**{**kwargs, "name": f"{kwargs['name'] or 'raw'}_2", "trainable": False})
+        return next_creator(**kwargs)
+
+    def scoped(next_creator: Any, **kwargs: Any) -> Any:
+        with tf.variable_scope("scoped"):
+            return next_creator(**kwargs)
+
+    return {
+        "forward": forward,
+        "rename": rename,
+        "frozen": frozen,
+        "name scope": within,
+        "failing": failing,
+        "spy": spy,
+        "second": second,
+        "scoped": scoped,
+        "number": 3,
+    }[word]
