@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import sysconfig
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,11 @@ settings.load_profile("default")
 # A developer's own configuration must not change what a test sees.
 for _name in [name for name in os.environ if name.startswith("TMPL")]:
     del os.environ[_name]
+
+
+# What a shell starts in the background ignores Ctrl-C, and so does all that it starts: here that is tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # A module whose framework is not installed cannot be imported, and has no examples to run then.

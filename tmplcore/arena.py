@@ -75,7 +75,7 @@ def is_block(memory: object) -> bool:
 def address_of(array: np.ndarray) -> int:
     """Return where in memory an array begins."""
     try:
-        return ctypes.addressof(_Byte.from_buffer(array))  # type: ignore[arg-type]  # a quarter of the time of what follows
+        return ctypes.addressof(_Byte.from_buffer(array))  # type: ignore[arg-type, unused-ignore]  # a quarter of the time of what follows
     except (TypeError, ValueError, BufferError):  # read-only, or empty
         address: int = array.__array_interface__["data"][0]
         return address

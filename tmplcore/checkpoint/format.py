@@ -170,6 +170,7 @@ class LazyVariable(ABC):
         """Read the whole value into `out` (same shape, same dtype, C order) without a second copy.
 
         Raises:
+            ValueError: `out` has another shape or dtype; the message names the variable.
             DamagedError: The bytes are not there, or not what was written (where the format can tell at no cost).
         """
 
@@ -394,6 +395,8 @@ class Format(ABC):
         options: WriteOptions = WriteOptions(),
     ) -> None:
         """Write a new file at `path`, which does not exist yet; the caller moves it into place when it is whole.
+
+        If a variable cannot be stored, nothing is left at `path`: look at all of them before opening it.
 
         Arrays are written from their own memory; lazy variables block by block. Two names with the very same
         array (or with one `alias_of` the other) are stored once where the format can.

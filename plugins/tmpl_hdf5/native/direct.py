@@ -10,13 +10,13 @@ import mmap
 import os
 import queue
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import xxhash
 
 from tmpl_hdf5.native.blocks import BLOCK, write_at
+from tmpl_hdf5.native.threads import Threads
 
 __all__ = ["SMALLEST", "write_direct"]
 
@@ -74,7 +74,7 @@ def write_direct(
         return len(data)
 
     try:
-        with ThreadPoolExecutor(_WRITERS, "tmplcore-save") as pool:
+        with Threads(_WRITERS, "tmplcore-save") as pool:
             written = pool.map(write, _jobs(arrays, offsets))
             hashes = [_hash(array) for array in arrays]  # meanwhile
             for size in written:

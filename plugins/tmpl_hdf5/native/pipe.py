@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, final
 
 from tmpl_hdf5.native.blocks import start_writeback, write_at
+from tmpl_hdf5.native.threads import Threads
 from tmplcore.checkpoint.format import WriteOptions
 
 __all__ = ["Pipe"]
@@ -29,7 +30,7 @@ class Pipe:
         self._fd = fd
         self._durable = options.durable
         self._progress = options.progress
-        self._pool = ThreadPoolExecutor(1, "tmplcore-save")  # starts its thread with the first write
+        self._pool = Threads(1, "tmplcore-save")  # starts its thread with the first write
         self._waiting: deque[tuple[Future[None], int]] = deque()
 
     def write(self, data: Any, offset: int, *, counts: bool = True) -> None:
