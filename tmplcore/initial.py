@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
+from types import FunctionType
 from typing import Any, Final, NoReturn, final
 
 import numpy as np
@@ -282,13 +283,19 @@ def is_bundled(initializer: Any) -> bool:
     return type(initializer).__module__.startswith("tmplcore.initializers")
 
 
-def _default_initializer(name: str, dtype: DType) -> Any:
-    from tmplcore import initializers
+@cache
+def _defaults() -> tuple[Any, Any]:
+    from tmplcore.initializers import GlorotUniform, Zeros
 
+    return GlorotUniform(), Zeros()
+
+
+def _default_initializer(name: str, dtype: DType) -> Any:
+    uniform, zeros = _defaults()
     if dtype.is_floating:
-        return initializers.GlorotUniform()
+        return uniform
     if dtype.is_integer or dtype.is_bool or dtype is dtypes.string:
-        return initializers.Zeros()
+        return zeros
     raise InitializerError(
         f"An initializer for variable {name} of {dtype} is required", hint="pass initializer=…; there is no default"
     )
@@ -310,8 +317,11 @@ def _needs_nothing(function: Any) -> bool:
 
 def _takes_partition_info(initializer: Any, partition_info: Any) -> bool:
     """Tell whether an initializer is to be told; ours need not hear that there is nothing to tell."""
-    if partition_info is None and is_bundled(initializer):
-        return False
+    if is_bundled(initializer):
+        return partition_info is not None
+    if type(initializer) is FunctionType and not initializer.__dict__:  # not worth the price of `inspect`, each time
+        code = initializer.__code__
+        return "partition_info" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return any(parameter.name == "partition_info" for parameter in _parameters(initializer))
 
 

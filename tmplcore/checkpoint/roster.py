@@ -50,11 +50,9 @@ class Roster:
         self._specs = list(map(_spec_of, variables))
         self._cells = list(map(_cell_of, variables))
         self._dtypes = list(map(_dtype_of, self._specs))
-        self._arrays: list[np.ndarray] = []
-        self._array_ids = np.empty(0, np.intp)
-        self._memory: Memory | None = None
-        self._flags: list[Any] = []
-        self._trainable: frozenset[str] = frozenset()
+        # Each is replaced as a whole: several threads may save one store.
+        self._known: tuple[np.ndarray, Columns] | None = None
+        self._trainable: tuple[list[Any], frozenset[str]] = [], frozenset()
         self.names: list[str] = list(map(_name_of, self._specs))
         keys = list(map(_key_of, variables))
         self.keys: Mapping[str, str] = {}
@@ -75,23 +73,24 @@ class Roster:
     def trainable(self) -> frozenset[str]:
         """Return the names of the trainable variables; the same object as long as they are the same."""
         flags = list(map(_trainable_of, self._variables))
-        if flags != self._flags:
-            self._trainable = frozenset(compress(self.names, flags))
-            self._flags = flags
-        return self._trainable
+        known, names = self._trainable
+        if flags != known:
+            names = frozenset(compress(self.names, flags))
+            self._trainable = flags, names
+        return names
 
     def arrays(self) -> Columns | None:
         """Return the values; None if one of them has not the dtype that its variable has."""
         arrays = self._backend.arrays(self._specs, self._cells)
         ids = identities(arrays)
-        if self._memory is not None and np.array_equal(ids, self._array_ids):
-            return Columns(self.names, self._arrays, self._memory)
+        if (known := self._known) is not None and np.array_equal(ids, known[0]):
+            return known[1]
         if list(map(_dtype_of, arrays)) != self._dtypes:
             return None
-        self._memory = memory = self._places(arrays)
+        columns = Columns(self.names, arrays, self._places(arrays))
         # Held, so that an id is that of this very array; whoever puts another in its place is seen.
-        self._arrays, self._array_ids = ([], ids[:0]) if memory is None else (arrays, ids)
-        return Columns(self.names, arrays, memory)
+        self._known = None if columns.memory is None else (ids, columns)
+        return columns
 
     def _places(self, arrays: list[np.ndarray]) -> Memory | None:
         """Return where the arrays lie, if most of them lie in blocks and none is out of shape."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import itertools
+import threading
 import warnings
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis.strategies as st
 import numpy as np
@@ -195,3 +197,29 @@ def test_what_is_not_finite_is_refused_in_a_store_too(tmp_path):
         tc.get_variable("b", [2])
     checkpoint.save(tmp_path / "x.h5", store, include="b")
     assert list(checkpoint.load(tmp_path / "x.h5")) == ["b"]
+
+
+def test_threads_may_save_one_store_while_arrays_are_exchanged(tmp_path):
+    store = VariableStore()
+    with store.as_default():
+        made = [tc.get_variable(f"v{n}", [64], initializer=tc.initializers.Ones()) for n in range(600)]
+    done = threading.Event()
+
+    def save(number: int) -> int:
+        for turn in range(8):
+            checkpoint.save(tmp_path / f"{number}_{turn}.h5", store, durable=False)
+        return number
+
+    def exchange() -> None:
+        while not done.is_set():
+            for variable in made[::50]:
+                variable._cell.value = np.full(64, 7, np.float32)
+
+    with ThreadPoolExecutor(4) as pool:
+        exchanging = pool.submit(exchange)
+        assert list(pool.map(save, range(3))) == [0, 1, 2]
+        done.set()
+        exchanging.result()
+    for path in tmp_path.iterdir():
+        for name, value in checkpoint.load(path).items():  # every hash holds
+            assert value.tolist() in ([1.0] * 64, [7.0] * 64), name
