@@ -28,6 +28,15 @@ def on_config(config: Any) -> Any:
     return config
 
 
+def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
+    """List the records on the page of decisions: a narrow screen shows no navigation beside it."""
+    if page.file.src_uri != "decisions/index.md":
+        return markdown
+    folder = Path(config["docs_dir"]) / "decisions"
+    records = sorted(path for path in folder.glob("*.md") if path.name != "index.md")
+    return "\n".join([markdown.rstrip(), "", *(f"* [{_front(path)[1]}]({path.name})" for path in records), ""])
+
+
 def _pages(docs: Path, folder: Path) -> list[Any]:
     entries: list[tuple[int, str, Any]] = []
     for path in folder.iterdir() if folder.is_dir() else []:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, NoReturn, TypeVar, final
 
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
@@ -80,13 +80,16 @@ def creator() -> Callable[..., Any]:
     """Return what makes a variable here: the creators in force, innermost first; called with keywords, as they are."""
     made: Callable[..., Any] = _create
     for wrapped in current_frame().around.creators:
-        if not callable(wrapped):
-            raise InvalidTypeError(
-                f"the variable creator {wrapped!r} is not callable",
-                hint="variable_creator_scope(creator), where creator(next_creator, **kwargs) returns a variable",
-            )
-        made = partial(wrapped, made)
+        made = partial(wrapped if callable(wrapped) else partial(_uncallable, wrapped), made)
     return made if made is _create else partial(made, **_UNUSED)
+
+
+def _uncallable(wrapped: Any, next_creator: Any, **_arguments: Any) -> NoReturn:
+    """Stand in for a creator that is no function: the creators inside it run first, as in TensorFlow."""
+    raise InvalidTypeError(
+        f"the variable creator {wrapped!r} is not callable",
+        hint="variable_creator_scope(creator), where creator(next_creator, **kwargs) returns a variable",
+    )
 
 
 def _create(

@@ -268,6 +268,14 @@ def find_or_create_parts(
         if counts != found._counts:
             raise _mismatch(store, name, "partitions", counts, found._counts)
         return found
+    if f"{name}/part_0" in store.by_key:  # made by that name, as a variable of its own
+        last = f"{name}/part_{max(counts) - 1}"
+        raise PartitionError(
+            "Partitioner returned a different partitioning than what was already found. "
+            f"Partitioner returned {max(counts)} shards, and shard {name}/part_0 was found"
+            f"{'' if last in store.by_key else f', but {last} was not'}. It was created at {_origin(store, name)}",
+            hint=f"choose another name than {name!r}: its parts are there as variables of their own",
+        )
     if reuse is True:
         raise PartitionError(
             f"PartitionedVariable {name} does not exist, or was not created with tf.get_variable(). Did you mean to "

@@ -27,9 +27,13 @@ Strings = Annotated[list[str], BeforeValidator(_as_list)]
 
 
 class _Table(BaseModel):
-    """A table of the configuration: unknown keys are refused, values do not change."""
+    """A table of the configuration: unknown keys are refused, values do not change.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    What the keys mean is under each, for people. `schema` reads it there: pydantic would with each import, which takes
+    as long as all else here. For the same reason a table's validator is built with the first that is made.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class InputSpec(_Table):

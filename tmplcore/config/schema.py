@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tmplcore.config import models
 from tmplcore.config.models import Settings
 from tmplcore.descriptors import BackendPlugin, Descriptor, GetterPlugin
 from tmplcore.errors import PluginError
@@ -23,6 +24,9 @@ def schema(registry: PluginRegistry | None = None) -> dict[str, Any]:
     registry = registry or default_registry()
     root = Settings.model_json_schema()
     definitions: dict[str, Any] = root.setdefault("$defs", {})
+    for name, table in {"Settings": root, **definitions}.items():
+        for key, text in _meanings(getattr(models, name)).items():
+            table["properties"][key]["description"] = text
     properties = root["properties"]
 
     backends = registry.offers(BackendPlugin)
@@ -56,6 +60,28 @@ def schema(registry: PluginRegistry | None = None) -> dict[str, Any]:
         _string_or_list(definitions["RestoreSettings"]["properties"][key])
     _string_or_list(definitions["KeepSettings"]["properties"]["best"])
     return {"$schema": DIALECT, "title": "tmpl.toml", **{k: v for k, v in root.items() if k != "title"}}
+
+
+def _meanings(table: type) -> dict[str, str]:
+    """Return what the keys of a table mean: the text under each in the source, if that is there."""
+    import ast
+    import inspect
+    import itertools
+    import textwrap
+
+    try:
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(table))).body
+    except (OSError, SyntaxError):
+        return {}
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        field.target.id: inspect.cleandoc(str(text.value.value))
+        for field, text in itertools.pairwise(definition.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
 
 
 def _options(plugin: Descriptor, definitions: dict[str, Any]) -> dict[str, Any]:

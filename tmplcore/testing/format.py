@@ -115,6 +115,16 @@ class FormatContract:
             with pytest.raises(VariableMissingError, match="dense/nothing"):
                 reader["dense/nothing"]
 
+    def test_what_a_variable_says_of_itself_outlives_the_reader(self, tmp_path: Path) -> None:
+        def said(variable: LazyVariable) -> Any:
+            facts = variable.name, variable.shape, variable.dtype, variable.nbytes
+            return *facts, variable.digest, variable.trainable, variable.alias_of, variable.boxes
+
+        with self.open(self.written(tmp_path, {dtype: values((2, 3), dtype) for dtype in self.dtypes})) as reader:
+            variables = list(reader.values())
+            before = [said(variable) for variable in variables]
+        assert [said(variable) for variable in variables] == before
+
     def test_every_dtype_and_shape_comes_back(self, tmp_path: Path) -> None:
         for dtype in self.dtypes:
             kind = dtype if dtype == "object" else np.dtype(getattr(ml_dtypes, dtype, dtype))

@@ -35,7 +35,7 @@ __all__ = ["HDF5Format", "HDF5Reader", "HDF5Variable"]
 class HDF5Variable(LazyVariable):
     """A dataset of an HDF5 file."""
 
-    __slots__ = ("_alias_of", "_dataset", "_trainable", "_type", "dtype", "name", "shape")
+    __slots__ = ("_alias_of", "_dataset", "_text_nbytes", "_trainable", "_type", "dtype", "name", "shape")
 
     def __init__(
         self, name: str, dataset: h5d.DatasetID, kind: ForeignType, alias_of: str | None, trainable: bool | None
@@ -45,6 +45,7 @@ class HDF5Variable(LazyVariable):
         self.dtype = kind.dtype
         self._dataset = dataset
         self._type = kind
+        self._text_nbytes = int(dataset.get_storage_size()) if kind.dtype.hasobject else 0
         self._alias_of = alias_of
         self._trainable = trainable
 
@@ -61,9 +62,7 @@ class HDF5Variable(LazyVariable):
     @property
     def nbytes(self) -> int:
         """Bytes of the value."""
-        if self.dtype.hasobject:
-            return int(self._dataset.get_storage_size())
-        return super().nbytes
+        return self._text_nbytes if self.dtype.hasobject else super().nbytes
 
     def __getitem__(self, index: Any) -> np.ndarray:
         region = _region(index, self.shape)

@@ -9,7 +9,6 @@ from typing import final
 import numpy as np
 
 from tmpl_hdf5.native.read import NativeReader
-from tmpl_hdf5.native.write import write
 from tmplcore.checkpoint.format import Damage, Format, LazyVariable, Metadata, Reader, WriteOptions
 from tmplcore.errors import DamagedError, UnreadableError
 
@@ -51,4 +50,6 @@ class NativeFormat(Format):
         options: WriteOptions = _DEFAULT,
     ) -> None:
         """Write a new file; see `Format.write`."""
+        from tmpl_hdf5.native.write import write  # who only reads does without it
+
         write(path, variables, meta, options)

@@ -183,6 +183,19 @@ def creators_of_odd_signatures(tf, t):
 
 
 @program("9.1")
+def a_creator_inside_one_that_is_none(tf, t):
+    def creator(next_creator, **kwargs):
+        t(f"{kwargs['name']} runs", True)
+        return next_creator(**kwargs)
+
+    with tf.variable_creator_scope(3), tf.variable_creator_scope(creator):
+        with t.fails("shared"):
+            tf.get_variable("v", [])
+        with t.fails("raw"):
+            tf.Variable(1.0, name="r")
+
+
+@program("9.1")
 def creators_changing_initial_values(tf, t):
     def doubled(next_creator, initial_value=None, **kwargs):
         return next_creator(initial_value=lambda: initial_value() * 2.0, **kwargs)

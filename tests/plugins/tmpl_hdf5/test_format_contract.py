@@ -36,11 +36,13 @@ class Stock:
                     file[place] = file[made[id(value)]]
                     continue
                 made[id(value)] = place
-                file[place] = np.asarray(value[...])
+                array = np.asarray(value[...])
+                kind = h5py.string_dtype() if array.dtype.hasobject else None
+                file.create_dataset(place, data=array, dtype=kind)
 
 
 class TestEarliest(Stock, FormatContract):
-    dtypes = (*PLAIN, "bool", "complex64", "complex128")
+    dtypes = (*PLAIN, "bool", "complex64", "complex128", "object")
     metadata = False
     aliases = True
 

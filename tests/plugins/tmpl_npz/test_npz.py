@@ -389,3 +389,11 @@ def test_the_comment_is_not_believed(tmp_path: Path) -> None:
             archive.comment = comment
         with NpzFormat().open(tmp_path / "a.npz") as reader:
             assert reader.meta == Metadata()
+
+
+@pytest.mark.parametrize("rounds", [200, pytest.param(20_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("compression", [{}, {"*": "deflate"}])
+def test_changes_at_random_take_little_time_and_memory(tmp_path: Path, compression: dict, rounds: int) -> None:
+    path = tmp_path / "a.npz"
+    NpzFormat().write(path, VALUES, META, WriteOptions(durable=False, compression=compression))
+    hostile.endures("tmpl_npz.npz:NpzFormat", path, "tests.hostile:random_bytes", rounds=rounds, timeout=3000)

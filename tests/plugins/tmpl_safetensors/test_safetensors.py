@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import hostile
 from tmpl_safetensors.format import SafetensorsFormat
 from tmpl_safetensors.header import DTYPES, LARGEST_HEADER, detect
 from tmplcore.checkpoint.format import LazyVariable, Metadata, WriteOptions
@@ -245,3 +246,12 @@ def test_any_change_of_bytes_gives_an_answer_or_a_clear_error(tmp_path: Path, da
     except UnreadableError as error:
         problem = str(error)
         assert str(path) in problem or "is not supported here" in problem
+
+
+@pytest.mark.parametrize("rounds", [200, pytest.param(20_000, marks=pytest.mark.soak)])
+def test_changes_at_random_take_little_time_and_memory(tmp_path: Path, rounds: int) -> None:
+    path = tmp_path / "a.safetensors"
+    values = {f"v{number}": np.arange(number, dtype="f4") for number in range(20)}
+    SafetensorsFormat().write(path, values, Metadata(step=1), WriteOptions(durable=False))
+    factory = "tmpl_safetensors.format:SafetensorsFormat"
+    hostile.endures(factory, path, "tests.hostile:random_bytes", rounds=rounds, timeout=3000)

@@ -396,3 +396,12 @@ def test_any_bytes_as_a_table_give_an_answer_or_a_clear_error(tmp_path: Path, ra
         except UnreadableError as error:
             problem = str(error)
             assert "x.index" in problem
+
+
+@pytest.mark.soak
+@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_change_of_bytes_for_long(tmp_path: Path, data) -> None:
+    test_any_change_of_bytes_under_right_checksums_gives_an_answer_or_a_clear_error.hypothesis.inner_test(
+        tmp_path, data
+    )
