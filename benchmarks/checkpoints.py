@@ -376,7 +376,8 @@ class Zarr(Peer):
         self.finish(path, durable)
 
     def list(self, path: Path) -> Any:
-        return [(k, v.shape) for k, v in self.zarr.open_group(path, mode="r").members(max_depth=None)]
+        members = self.zarr.open_group(path, mode="r").members(max_depth=None)
+        return [(k, v.shape) for k, v in members if hasattr(v, "shape")]
 
     def load(self, path: Path) -> Any:
         members = self.zarr.open_group(path, mode="r").members(max_depth=None)
