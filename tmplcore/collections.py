@@ -52,6 +52,10 @@ class GraphKeys:
     WHILE_CONTEXT: Final = "while_context"
 
 
+_GLOBAL: Final = GraphKeys.GLOBAL_VARIABLES
+_TRAINABLE: Final = GraphKeys.TRAINABLE_VARIABLES
+
+
 @final
 class _Items(list[Any]):
     """A collection's list, which may be edited freely. It can say cheaply whether it has changed.
@@ -209,11 +213,11 @@ class Collections:
     def trainables(self) -> _Items:
         """Return the trainable variables; TensorFlow makes that collection and the global one when it looks here."""
         try:
-            self._items[GraphKeys.GLOBAL_VARIABLES]
-            return self._items[GraphKeys.TRAINABLE_VARIABLES]
+            self._items[_GLOBAL]
+            return self._items[_TRAINABLE]
         except KeyError:
-            self.ref(GraphKeys.GLOBAL_VARIABLES)
-            return self.ref(GraphKeys.TRAINABLE_VARIABLES)
+            self.ref(_GLOBAL)
+            return self.ref(_TRAINABLE)
 
     def clear(self, key: Any) -> None:
         """Remove a collection."""

@@ -11,7 +11,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import ref
 
-from tmplcore.numbering import NOTHING, Names
+from tmplcore.naming import ROOT, OpPrefix
+from tmplcore.numbering import NOTHING, Landing, Names
 
 if TYPE_CHECKING:
     from tmplcore.journal import Journal
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CURRENT", "Around", "Frame", "Parked"]
 
-Parked = tuple["VariableScope", str, Names, "Frame | None", tuple[Callable[..., Any], ...]]
-"""Where a context was in a store that it has left: scope, prefix, opened, outer, and creators."""
+Parked = tuple["VariableScope", OpPrefix, Names, "Frame | None", tuple[Callable[..., Any], ...]]
+"""Where a context was in a store that it has left: scope, ops, opened, outer, and creators."""
 
 
 @final
@@ -57,52 +58,79 @@ class Frame:
     Attributes:
         store: The default store.
         scope: The current variable scope.
-        prefix: The name scope for ops, with its trailing slash; empty at the root.
+        ops: The name scope for ops.
         opened: The variable scopes that were opened below the current one.
         outer: What will hold when the current scope closes; None at a store's root.
         around: What does not change with scopes.
     """
 
-    __slots__ = ("_outside", "around", "opened", "outer", "prefix", "scope", "store")
+    __slots__ = ("_outside", "around", "opened", "ops", "outer", "scope", "store")
 
-    def __init__(
-        self,
+    store: VariableStore
+    scope: VariableScope
+    ops: OpPrefix
+    opened: Names
+    outer: Frame | None
+    around: Around
+    _outside: Frame | None
+
+    @classmethod
+    def made(
+        cls,
         store: VariableStore,
         scope: VariableScope,
-        prefix: str,
+        ops: OpPrefix,
         opened: Names,
         outer: Frame | None,
         around: Around,
-    ) -> None:
+    ) -> Frame:
+        """Return a frame of these parts."""
+        self = cls()
         self.store = store
         self.scope = scope
-        self.prefix = prefix
+        self.ops = ops
         self.opened = opened
         self.outer = outer
         self.around = around
-        self._outside: Frame | None = None
+        self._outside = None
+        return self
+
+    def left(self) -> None:
+        """Note that its scope has closed."""
+        outer = self.outer
+        if outer is None or self.ops is not outer.ops:
+            self.store.names.leave(self.ops)
+
+    @property
+    def prefix(self) -> str:
+        """The name scope for ops, with its trailing slash; empty at the root."""
+        return self.ops.text
 
     def outside(self) -> Frame:
         """Return this frame outside all name scopes; always the same one, as each variable is made there."""
         if self._outside is None:
-            self._outside = self.with_prefix("")
+            self._outside = self.with_ops(ROOT)
         return self._outside
 
-    def with_prefix(self, prefix: str) -> Frame:
+    def with_ops(self, ops: OpPrefix) -> Frame:
         """Return this frame in another name scope."""
-        return Frame(self.store, self.scope, prefix, self.opened, self.outer, self.around)
+        return Frame.made(self.store, self.scope, ops, self.opened, self.outer, self.around)
+
+    def with_prefix(self, prefix: str) -> Frame:
+        """Return this frame in the name scope that has this full name."""
+        return self.with_ops(OpPrefix.spelled(prefix) if prefix else ROOT)
 
     def with_opened(self, opened: Names) -> Frame:
         """Return this frame with other names opened below its scope."""
-        return Frame(self.store, self.scope, self.prefix, opened, self.outer, self.around)
+        return Frame.made(self.store, self.scope, self.ops, opened, self.outer, self.around)
 
     def with_outer(self, outer: Frame) -> Frame:
         """Return this frame inside another one."""
-        return Frame(self.store, self.scope, self.prefix, self.opened, outer, self.around)
+        return Frame.made(self.store, self.scope, self.ops, self.opened, outer, self.around)
 
     def with_around(self, around: Around) -> Frame:
         """Return this frame in other surroundings."""
-        return Frame(self.store, self.scope, self.prefix, self.opened, self.outer, around)
+        return Frame.made(self.store, self.scope, self.ops, self.opened, self.outer, around)
 
     def with_creators(self, creators: tuple[Callable[..., Any], ...]) -> Frame:
         """Return this frame with other variable creators."""
@@ -120,37 +148,43 @@ class Frame:
         assert outer is not None
         return outer if outer.around is self.around else outer.with_around(self.around)
 
-    def jumped(self, name: str) -> tuple[Frame, Names]:
-        """Note that the scope with the absolute name `name` is opened from here, wherever it is.
+    def jumped(self, prefix: str) -> tuple[Frame, Landing]:
+        """Note that a scope is entered from here, wherever it is.
+
+        Args:
+            prefix: Its name with a trailing slash; empty for the root.
 
         Returns:
-            This frame after that, and what was opened below the scope so far.
+            This frame after that, and what is found on entering.
         """
+        landing = self.opened.landings.get(prefix)
+        if landing is not None:  # the usual case: it is below this one, and was open before
+            return self, landing
         home = self
-        passed: list[Frame] = []  # scopes inside `home`, innermost first, that are not around `name`
-        while not name.startswith(home.scope._prefix):
+        passed: list[Frame] = []  # scopes inside `home`, innermost first, that are not around the other one
+        while not prefix[:-1].startswith(home.scope._prefix):
             assert home.outer is not None, "the root's prefix begins every name"
             passed.append(home)
             home = home.outer
-        rest = name[len(home.scope._prefix) :]
+        rest = prefix[len(home.scope._prefix) : -1]
         entry = home.opened.find(rest)
         known = entry is not None and entry.opened
-        below = home.opened if not name else NOTHING if entry is None else entry.below
-        if known and not passed:  # the usual case
-            return self, below
-        prefix = f"{name}/" if name else ""
+        below = home.opened if not prefix else NOTHING if entry is None else entry.below
         for frame in reversed(passed):
             inner = frame.scope._prefix
             if inner == prefix:
                 below = frame.opened
             elif inner.startswith(prefix):
                 below = below.grafted(inner[len(prefix) : -1], frame.opened)
+        landing = below, prefix[prefix.rfind("/", 0, -1) + 1 : -1]
         if known:
-            return self, below
+            if not passed:
+                self.opened.landings[prefix] = landing
+            return self, landing
         marked = home.with_opened(home.opened.marked(rest))
         for frame in reversed(passed):
             marked = frame.with_outer(marked)
-        return marked, below
+        return marked, landing
 
 
 CURRENT: Final[ContextVar[Frame]] = ContextVar("tmplcore.frame")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import MethodType
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
@@ -22,13 +23,16 @@ from tmplcore.journal import Journal
 from tmplcore.losses import RegularizationLoss
 from tmplcore.messages import described, nearest
 from tmplcore.modes import VariableAggregation, VariableSynchronization
-from tmplcore.naming import check_name
-from tmplcore.scope import Reuse, called_with
+from tmplcore.naming import ROOT, check_name
+from tmplcore.scope import Reuse, called_first
 from tmplcore.shapes import as_shape
 from tmplcore.store import VariableStore, current_frame
 
 __all__ = ["get_local_variable", "get_variable"]
 
+_get: Final = CURRENT.get
+_set: Final = CURRENT.set
+_reset: Final = CURRENT.reset
 _AUTO: Final = VariableSynchronization.AUTO
 _NONE: Final = VariableAggregation.NONE
 _KNOWN_DTYPES: Final[dict[Any, DType]] = {float32: float32}
@@ -89,43 +93,109 @@ def get_variable(
         >>> w.name, w.shape.as_list(), w.dtype.name
         ('layer/w:0', [2, 3], 'float32')
     """
-    # The shortest way to a variable that is there: it does nothing but look, and leaves all doubts to the long way.
     try:
-        frame = CURRENT.get()
-        scope = frame.scope
-        if (
-            scope._finds
-            and custom_getter is None
-            and partitioner is None
-            and (initializer is None or callable(initializer))
-            and synchronization is _AUTO
-            and aggregation is _NONE
-        ):
+        frame = _get()
+    except LookupError:
+        frame = current_frame()
+    scope = frame.scope
+    settings = scope._settings
+    # The shortest way to a variable that is there: it does nothing but look, and leaves all doubts to the long way.
+    if (
+        scope._finds
+        and custom_getter is None
+        and partitioner is None
+        and (initializer is None or callable(initializer))
+        and synchronization is _AUTO
+        and aggregation is _NONE
+    ):
+        try:
             variable = frame.store.by_key[scope._prefix + name]
+            wanted = settings.dtype if dtype is None else dtype
             if (shape is None or tuple(shape) == variable._dims) and (
-                (scope._settings.dtype if dtype is None else dtype) is variable.dtype
-                or _KNOWN_DTYPES[scope._settings.dtype if dtype is None else dtype] is variable.dtype
+                wanted is variable.dtype or _KNOWN_DTYPES[wanted] is variable.dtype
             ):
                 return variable
-    except (LookupError, TypeError, ValueError, AttributeError):
-        pass
-    return _get_variable(
-        name,
-        shape,
-        dtype,
-        initializer,
-        regularizer,
-        trainable,
-        collections,
-        caching_device,
-        partitioner,
-        validate_shape,
-        use_resource,
-        custom_getter,
-        constraint,
-        synchronization,
-        aggregation,
-    )
+        except (LookupError, TypeError, ValueError, AttributeError):
+            pass
+    if not isinstance(name, str):
+        raise InvalidTypeError(f"a variable's name must be a string, not {type(name).__name__}: {name!r}")
+    if regularizer is None:
+        regularizer = settings.regularizer
+    if initializer is None:
+        initializer = settings.initializer
+    else:
+        refuse_dtype(initializer, dtype)
+    if caching_device is None:
+        caching_device = settings.caching_device
+    if partitioner is None:
+        partitioner = settings.partitioner
+    getter = settings.getter if custom_getter is None else called_first(custom_getter)
+    if use_resource is None:
+        use_resource = settings.use_resource
+    if constraint is None:
+        constraint = settings.constraint
+    if dtype is None:
+        dtype = settings.dtype
+    if synchronization is not _AUTO or aggregation is not _NONE:
+        synchronization, aggregation = checked_modes(name, synchronization, aggregation)
+    if trainable is None:
+        trainable = synchronization is _AUTO or is_trainable(None, synchronization)
+    # Getters run, and variables are named, outside all name scopes.
+    outside = frame
+    if frame.ops is not ROOT:
+        outside = frame._outside or frame.outside()
+        token = _set(outside)
+    try:
+        if getter is None:
+            return find_or_create(
+                frame.store,
+                scope._prefix + name,
+                shape,
+                dtype,
+                initializer,
+                regularizer,
+                scope._reuse,
+                trainable,
+                collections,
+                caching_device,
+                partitioner,
+                validate_shape,
+                use_resource,
+                constraint,
+                synchronization,
+                aggregation,
+            )
+        if not callable(getter):
+            raise InvalidArgumentError(
+                f"Passed a custom_getter which is not callable: {getter}",
+                hint="a getter is a function: "
+                "def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
+            )
+        return getter(
+            MethodType(find_or_create, frame.store),
+            name=scope._prefix + name,
+            shape=shape,
+            dtype=dtype,
+            initializer=initializer,
+            regularizer=regularizer,
+            reuse=scope._reuse,
+            trainable=trainable,
+            collections=collections,
+            caching_device=caching_device,
+            partitioner=partitioner,
+            validate_shape=validate_shape,
+            use_resource=use_resource,
+            synchronization=synchronization,
+            aggregation=aggregation,
+            constraint=constraint,
+        )
+    finally:
+        if outside is not frame:
+            now = _get()
+            if now is outside:
+                _reset(token)
+            else:
+                _set(now.with_ops(frame.ops))
 
 
 def get_local_variable(
@@ -180,106 +250,6 @@ def get_local_variable(
     )
 
 
-def _get_variable(
-    name: Any,
-    shape: Any,
-    dtype: Any,
-    initializer: Any,
-    regularizer: Any,
-    trainable: Any,
-    collections: Any,
-    caching_device: Any,
-    partitioner: Any,
-    validate_shape: Any,
-    use_resource: Any,
-    custom_getter: Any,
-    constraint: Any,
-    synchronization: Any,
-    aggregation: Any,
-) -> Any:
-    """Fill in the scope's defaults and go through the getters."""
-    frame = current_frame()
-    scope = frame.scope
-    settings = scope._settings
-    if not isinstance(name, str):
-        raise InvalidTypeError(f"a variable's name must be a string, not {type(name).__name__}: {name!r}")
-    if regularizer is None:
-        regularizer = settings.regularizer
-    if initializer is None:
-        initializer = settings.initializer
-    else:
-        refuse_dtype(initializer, dtype)
-    if caching_device is None:
-        caching_device = settings.caching_device
-    if partitioner is None:
-        partitioner = settings.partitioner
-    if custom_getter is None:
-        custom_getter = settings.custom_getter
-    if use_resource is None:
-        use_resource = settings.use_resource
-    if constraint is None:
-        constraint = settings.constraint
-    if dtype is None:
-        dtype = settings.dtype
-    if synchronization is not _AUTO or aggregation is not _NONE:
-        synchronization, aggregation = checked_modes(name, synchronization, aggregation)
-    trainable = is_trainable(trainable, synchronization)
-    # Getters run, and variables are named, outside all name scopes.
-    outside = frame
-    if frame.prefix:
-        outside = frame.outside()
-        CURRENT.set(outside)
-    try:
-        if custom_getter is None:
-            return find_or_create(
-                frame.store,
-                scope._prefix + name,
-                shape,
-                dtype,
-                initializer,
-                regularizer,
-                scope._reuse,
-                trainable,
-                collections,
-                caching_device,
-                partitioner,
-                validate_shape,
-                use_resource,
-                constraint,
-                synchronization,
-                aggregation,
-            )
-        if not callable(custom_getter):
-            raise InvalidArgumentError(
-                f"Passed a custom_getter which is not callable: {custom_getter}",
-                hint="a getter is a function: "
-                "def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
-            )
-        return called_with(
-            custom_getter,
-            partial(find_or_create, frame.store),
-            name=scope._prefix + name,
-            shape=shape,
-            dtype=dtype,
-            initializer=initializer,
-            regularizer=regularizer,
-            reuse=scope._reuse,
-            trainable=trainable,
-            collections=collections,
-            caching_device=caching_device,
-            partitioner=partitioner,
-            validate_shape=validate_shape,
-            use_resource=use_resource,
-            synchronization=synchronization,
-            aggregation=aggregation,
-            constraint=constraint,
-        )
-    finally:
-        if outside is not frame:
-            now = CURRENT.get()
-            CURRENT.set(frame if now is outside else now.with_prefix(frame.prefix))
-
-
 def find_or_create(
     store: VariableStore,
     name: str,
@@ -302,13 +272,20 @@ def find_or_create(
 
     Custom getters get it with the store bound, so its parameters from `name` on are TensorFlow's.
     """
+    found: Any = store.by_key.get(name)
+    reused = found is not None and partitioner is None and reuse is not False
+    if reused and initializer is None:  # as in `get_variable`: nothing but a look
+        try:
+            if dtype is found.dtype and (shape is None or tuple(shape) == found._dims):
+                return found
+        except (TypeError, ValueError, AttributeError):
+            pass
     wanted: DType = dtype
     if type(dtype) is not DType or dtype.base_dtype is not dtype:
         wanted = as_dtype(dtype).base_dtype
         if isinstance(dtype, str | type):
             _KNOWN_DTYPES[dtype] = wanted
-    found = store.by_key.get(name)
-    if found is not None and partitioner is None and reuse is not False:
+    if reused:
         refuse_shape(initializer, shape)
         return _checked(found, name, shape, wanted)
     with store.lock:
@@ -458,8 +435,6 @@ def _checked(found: Any, name: str, shape: Any, dtype: DType) -> Any:
     Raises:
         VariableMismatchError: Its shape or dtype is another one.
     """
-    if dtype is found.dtype and type(shape) in {list, tuple} and tuple(shape) == getattr(found, "_dims", None):
-        return found
     if shape is not None and not as_shape(shape).is_compatible_with(found.shape):
         raise VariableMismatchError(
             f"Trying to share variable {name}, but specified shape {as_shape(shape)} and found shape {found.shape}. "

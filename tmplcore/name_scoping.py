@@ -8,6 +8,7 @@ from typing import Any, final
 
 from tmplcore.errors import GraphMismatchError, InvalidTypeError
 from tmplcore.frame import CURRENT, Frame
+from tmplcore.naming import ROOT
 from tmplcore.store import VariableStore, current_frame
 
 __all__ = ["name_scope", "store_of"]
@@ -78,22 +79,22 @@ class name_scope:  # noqa: N801 - TensorFlow's name
                 self._entered.__enter__()
         outer = current_frame()
         try:
-            prefix = outer.store.names.open(name, outer.prefix, outer.around.journal) if name else ""
+            ops = outer.store.names.open(name, outer.ops, outer.around.journal) if name else ROOT
         except BaseException:
             if self._entered is not None:
                 self._entered.__exit__(None, None, None)
             raise
         self._outer = outer
-        CURRENT.set(outer.with_prefix(prefix))
-        return prefix
+        CURRENT.set(outer.with_ops(ops))
+        return ops.text
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         inner = current_frame()
-        if inner.prefix:
-            inner.store.names.leave(inner.prefix)
-        CURRENT.set(inner.with_prefix(self._outer.prefix))
+        if inner.ops is not ROOT:
+            inner.store.names.leave(inner.ops)
+        CURRENT.set(inner.with_ops(self._outer.ops))
         if self._entered is not None:
             entered, self._entered = self._entered, None
             entered.__exit__(kind, error, traceback)

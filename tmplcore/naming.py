@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, final
 
 from tmplcore.errors import InvalidNameError
 from tmplcore.journal import Journal
 
-__all__ = ["OpNames", "check_name", "check_op_name"]
+__all__ = ["ROOT", "OpNames", "OpPrefix", "check_name", "check_op_name"]
 
-_ROOT: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
+_WHOLE: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
 _INNER: Final = r"^[A-Za-z0-9_.\\/>-]*$"
 _INNER_FIRST: Final = "_\\/>-"  # what an inner name may begin with and a whole one may not
-_is_root_name: Final = re.compile(_ROOT).fullmatch
+_is_root_name: Final = re.compile(_WHOLE).fullmatch
 _is_inner_name: Final = re.compile(_INNER).fullmatch
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
+FORGOTTEN_AT_ONCE: Final = 500
+"""How many are forgotten in one go: it is cheaper so."""
 
 
 def check_name(name: str, prefix: str = "") -> None:
@@ -50,7 +52,7 @@ def check_name(name: str, prefix: str = "") -> None:
             )
     elif _is_root_name(name) is None:
         raise InvalidNameError(
-            f"{name!r} is not a valid root scope name. A root scope name has to match the following pattern: {_ROOT}",
+            f"{name!r} is not a valid root scope name. A root scope name has to match the following pattern: {_WHOLE}",
             hint="begin with a letter, a digit or '.', then letters, digits and _ . \\ - / >",
         )
 
@@ -65,9 +67,56 @@ def check_op_name(name: str, prefix: str) -> None:
     check_name(name, prefix)
     if prefix and prefix[0] in _INNER_FIRST:
         raise InvalidNameError(
-            f"`{prefix}{name}` is not a valid node name. Accepted names conform to {_ROOT}",
+            f"`{prefix}{name}` is not a valid node name. Accepted names conform to {_WHOLE}",
             hint=f"no op can be named in the name scope {prefix!r}: call it something that begins with a letter",
         )
+
+
+@final
+class OpPrefix:
+    """The name scope that ops are named in. Its full name is put together when somebody asks for it.
+
+    Most scopes are left without an op having been named in them, so a number is all that they take: see `OpNames.open`.
+
+    Example:
+        >>> OpPrefix.spelled("model/Dense/").text
+        'model/Dense/'
+    """
+
+    __slots__ = ("_above", "_key", "_name", "_number", "_text")
+
+    _text: str | None  # None until somebody asks
+    _key: str | None  # the same in lower case, known whenever something was named in it
+    _above: str | None  # the text is made of these three, unless it was given
+    _name: str
+    _number: int
+
+    @classmethod
+    def spelled(cls, text: str) -> OpPrefix:
+        """Return the name scope that has this full name, with its trailing slash; empty for the root."""
+        self = cls()
+        self._text = text
+        self._key = text.lower()
+        return self
+
+    @property
+    def text(self) -> str:
+        """The full name with its trailing slash; empty for the root."""
+        text = self._text
+        if text is None:
+            name = f"{self._name}_{self._number}" if self._number else self._name
+            text = self._text = f"{self._above}{name}/"
+            self._key = text.lower()
+        return text
+
+    @property
+    def key(self) -> str:
+        """The text in lower case: names are unique without regard to case."""
+        return self.text.lower() if self._key is None else self._key
+
+
+ROOT: Final = OpPrefix.spelled("")
+"""Outside all name scopes."""
 
 
 class OpNames:
@@ -84,47 +133,60 @@ class OpNames:
         ['a', 'a_1', 'A_2', 'a_1_1', 'a_3']
     """
 
-    __slots__ = ("_closed", "_directories", "_lock", "_pinned")
+    __slots__ = ("_closed", "_directories", "_lock", "_numbered", "_pinned")
 
     def __init__(self) -> None:
         # By directory (lower case, with its trailing slash), by name (lower case): the next suffix.
         self._directories: dict[str, Mapping[str, int]] = {"": {}}
-        self._closed: OrderedDict[str, None] = OrderedDict()
+        self._closed: dict[str, None] = {}  # in the order of their closing
         self._pinned: set[str] = {""}
+        # Base names of which some number was asked for by name, in whatever directory: it may be taken.
+        self._numbered: set[str] = set()
         self._lock = threading.RLock()
 
-    def open(self, name: str, prefix: str, journal: Journal | None) -> str:
-        """Take the name of a new name scope, and return it in full with its trailing slash.
+    def open(self, name: str, around: OpPrefix, journal: Journal | None) -> OpPrefix:
+        """Take the name of a new name scope.
 
         Args:
             name: The name that is wanted. With a slash at its end it is the absolute name of a scope that is opened
-                again, and returned as it is.
-            prefix: The name scope around it, with its trailing slash; empty for the root.
+                again.
+            around: The name scope around it.
             journal: Learns how to give the name back.
 
         Raises:
             InvalidNameError: The name has characters that it may not have.
         """
-        if journal is None:
+        key = name.lower()
+        number = None
+        if journal is None and around._key is not None:
             # The usual case: a name that was taken before, so it is valid, and whose next number is free. It takes no
             # lock (on CPython nothing else runs between look-up and store, as nothing is called there). Should two
             # threads be given one number here, they share a name scope; a variable's name the store makes unique.
             try:
-                key = name.lower()
-                names: Any = self._directories[prefix.lower()]
-                number = names[key]
-                numbered = f"{key}_{number}"
-                if numbered not in names:
-                    names[key] = number + 1
-                    return f"{prefix}{numbered}/" if name == key else f"{prefix}{name}_{number}/"
-            except (KeyError, TypeError):
-                pass
-        check_name(name, prefix)
-        if name[-1] == "/":
-            with self._lock:
-                self._closed.pop(name.lower(), None)
-            return name
-        return self.claim(name, prefix, journal) + "/"
+                names: Any = self._directories[around._key]
+                if key in names:
+                    number = names[key]
+                    if self._numbered and key in self._numbered and f"{key}_{number}" in names:
+                        number = None
+                    else:
+                        names[key] = number + 1
+            except (KeyError, TypeError):  # there is no directory, or it is shared
+                number = None
+        if number is None:
+            check_name(name, around.text)
+            if name[-1] == "/":
+                with self._lock:
+                    self._closed.pop(key, None)
+                return OpPrefix.spelled(name)
+            if "/" in name:
+                return OpPrefix.spelled(self.claim(name, around.text, journal) + "/")
+            number = self._take(around.key, key, journal)
+        prefix = OpPrefix()
+        prefix._text = prefix._key = None
+        prefix._above = around._text
+        prefix._name = name
+        prefix._number = number
+        return prefix
 
     def claim(self, name: str, prefix: str = "", journal: Journal | None = None) -> str:
         """Take a valid name, or the first free one of `name_1`, `name_2`, …, and return it in full.
@@ -136,23 +198,28 @@ class OpNames:
         """
         name = prefix + name
         place, key = _split(name)
+        number = self._take(place, key, journal)
+        return f"{name}_{number}" if number else name
+
+    def _take(self, place: str, key: str, journal: Journal | None) -> int:
+        """Take a name in a directory, or its first free number, and return that; 0 if the name itself was free."""
         with self._lock:
             names = self._directories.get(place)
             if type(names) is not dict:
-                names = self._directories[place] = dict(names or {})
+                names = self._directories[place] = dict(names) if names else {}
             before = names.get(key)
-            if before is None and not _is_numbered(names, key):
-                names[key] = after = 1
-            else:
-                after = before or 1
-                while f"{key}_{after}" in names:
-                    after += 1
-                name = f"{name}_{after}"
-                after += 1
-                names[key] = after
+            numbered = _numbered(key) if before is None and key[-1:].isdecimal() else None
+            if numbered is not None:
+                self._numbered.add(numbered[0])
+            number = 0
+            if before is not None or _was_given(names, numbered):
+                number = before or 1
+                while f"{key}_{number}" in names:
+                    number += 1
+            names[key] = number + 1
         if journal is not None:
-            journal.append(partial(self._give_back, place, key, before, after))
-        return name
+            journal.append(partial(self._give_back, place, key, before, number + 1))
+        return number
 
     def peek(self, name: str, prefix: str = "") -> str:
         """Return what `claim` would, without taking it."""
@@ -160,7 +227,7 @@ class OpNames:
         place, key = _split(name)
         with self._lock:
             names = self._directories.get(place, {})
-            if key not in names and not _is_numbered(names, key):
+            if key not in names and not _was_given(names, _numbered(key)):
                 return name
             number = names.get(key, 1)
             while f"{key}_{number}" in names:
@@ -180,6 +247,7 @@ class OpNames:
             }
             other._closed = self._closed.copy()
             other._pinned = set(self._pinned)
+            other._numbered = set(self._numbered)
         return other
 
     def pin(self, name: str) -> None:
@@ -205,15 +273,18 @@ class OpNames:
         if journal is not None:
             journal.append(partial(self._put_back, key, there))
 
-    def leave(self, prefix: str) -> None:
-        """Note that the name scope `prefix` (with its trailing slash) has closed."""
-        key = prefix.lower()
-        if key in self._directories:  # else nothing was named in it
+    def leave(self, prefix: OpPrefix) -> None:
+        """Note that a name scope has closed."""
+        key = prefix._key
+        if key is None or key not in self._directories:
+            return  # nothing was named in it
+        closed = self._closed
+        closed.pop(key, None)
+        closed[key] = None
+        if len(closed) > FORGET_AFTER + FORGOTTEN_AT_ONCE:
             with self._lock:
-                self._closed[key] = None
-                self._closed.move_to_end(key)
-                if len(self._closed) > FORGET_AFTER:
-                    oldest, _ = self._closed.popitem(last=False)
+                for oldest in tuple(islice(closed, FORGOTTEN_AT_ONCE)):
+                    del closed[oldest]
                     if oldest not in self._pinned:
                         self._directories.pop(oldest, None)
 
@@ -242,11 +313,14 @@ def _split(name: str) -> tuple[str, str]:
     return name[:end], name[end:]
 
 
-def _is_numbered(names: Mapping[str, int], key: str) -> bool:
+def _numbered(key: str) -> tuple[str, int] | None:
+    """Return the base name and the number of a name that ends as numbered ones do."""
+    base, underscore, suffix = key.rpartition("_")
+    if not underscore or not suffix.isdecimal() or suffix[0] == "0":
+        return None
+    return base, int(suffix)
+
+
+def _was_given(names: Mapping[str, int], numbered: tuple[str, int] | None) -> bool:
     """Tell whether a name was given out because the name without its number was taken."""
-    if "_" not in key:
-        return False
-    base, _, suffix = key.rpartition("_")
-    if not suffix.isdecimal() or suffix[0] == "0":
-        return False
-    return names.get(base, 1) > int(suffix)
+    return numbered is not None and names.get(numbered[0], 1) > numbered[1]

@@ -9,7 +9,10 @@ from __future__ import annotations
 from math import isqrt
 from typing import Final, final
 
-__all__ = ["NOTHING", "ONCE", "Names"]
+__all__ = ["NOTHING", "ONCE", "Landing", "Names"]
+
+Landing = tuple["Names", str]
+"""What is found on jumping into a scope: the names opened below it, and the last component of its own."""
 
 
 @final
@@ -31,6 +34,10 @@ class Names:
     A node is a large dict and a small recent one; only the small one is copied. When that has grown to the square root
     of the whole, the two are joined.
 
+    Attributes:
+        found: What `find` found, kept.
+        landings: What jumps from the scope found, by the other scope's prefix, kept.
+
     Example:
         >>> names = NOTHING.marked("dense")
         >>> name = names.numbered("dense"); name
@@ -41,34 +48,35 @@ class Names:
         'dense_1'
     """
 
-    __slots__ = ("_base", "_paths", "_recent")
+    __slots__ = ("_base", "_recent", "found", "landings")
 
     def __init__(self, base: dict[str, _Entry], recent: dict[str, _Entry]) -> None:
         self._base = base
         self._recent = recent
-        self._paths: dict[str, _Entry] | None = None  # what `find` found along paths, which never changes
+        self.found: dict[str, _Entry] = {}
+        self.landings: dict[str, Landing] = {}
 
     def entry(self, name: str) -> _Entry | None:
-        """Return what is known about one component; `ONCE` where it was opened and nothing more."""
+        """Return what is known about one component."""
         return self._recent.get(name) or self._base.get(name)
 
     def find(self, name: str) -> _Entry | None:
-        """Return what is known about `name`, which may be a path."""
-        if "/" not in name:
-            return self._recent.get(name) or self._base.get(name)
-        if self._paths is not None and (entry := self._paths.get(name)) is not None:
-            return entry
-        names = self
+        """Return what is known about `name`, which may be a path; `ONCE` where it was opened and nothing more."""
+        entry = self.found.get(name)
+        if entry is None:
+            entry = self._follow(name) if "/" in name else self.entry(name)
+            if entry is not None:
+                self.found[name] = entry
+        return entry
+
+    def _follow(self, path: str) -> _Entry | None:
+        names: Names = self
         entry = None
-        for component in name.split("/"):
-            entry = names._recent.get(component) or names._base.get(component)
+        for component in path.split("/"):
+            entry = names.entry(component)
             if entry is None:
-                return None
+                break
             names = entry.below
-        if entry is not None:
-            if self._paths is None:
-                self._paths = {}
-            self._paths[name] = entry
         return entry
 
     def below(self, name: str) -> Names:
@@ -95,11 +103,9 @@ class Names:
             name: The name, which may be a path.
             wanted: The name without its number, if it was numbered; the next search begins after it.
         """
-        path = name.split("/")
-        names = self._put(path, opened=True)
+        names = self._put(name, opened=True)
         if wanted is not None and wanted != name:
-            suffix = int(name[len(wanted) + 1 :]) + 1
-            names = names._put(wanted.split("/"), suffix=suffix)
+            names = names._put(wanted, suffix=int(name[len(wanted) + 1 :]) + 1)
         return names
 
     def cleared(self, name: str) -> Names:
@@ -107,28 +113,29 @@ class Names:
         entry = self.find(name)
         if entry is None or entry.below is NOTHING:
             return self
-        return self._put(name.split("/"), below=NOTHING)
+        return self._put(name, below=NOTHING)
 
     def grafted(self, name: str, below: Names) -> Names:
         """Return this with what was opened below `name` replaced."""
-        return self._put(name.split("/"), below=below)
+        return self._put(name, below=below)
 
-    def _put(
-        self, path: list[str], *, opened: bool = False, suffix: int | None = None, below: Names | None = None
-    ) -> Names:
-        first, *rest = path
-        entry = self.entry(first) or _UNOPENED
-        if rest:
-            entry = _Entry(
-                entry.opened, entry.suffix, entry.below._put(rest, opened=opened, suffix=suffix, below=below)
-            )
+    def _put(self, name: str, *, opened: bool = False, suffix: int | None = None, below: Names | None = None) -> Names:
+        first, slash, rest = name.partition("/")
+        entry = self.entry(first)
+        if slash:
+            entry = entry or _UNOPENED
+            inner = entry.below._put(rest, opened=opened, suffix=suffix, below=below)
+            entry = _Entry(entry.opened, entry.suffix, inner)
+        elif entry is None and opened:
+            entry = ONCE
         else:
+            entry = entry or _UNOPENED
             opened = opened or entry.opened
             suffix = entry.suffix if suffix is None else suffix
             below = entry.below if below is None else below
             entry = ONCE if opened and suffix == 1 and below is NOTHING else _Entry(opened, suffix, below)
         recent = {**self._recent, first: entry}
-        if len(recent) <= max(16, isqrt(len(self._base))):
+        if len(recent) <= 16 or len(recent) <= isqrt(len(self._base)):
             return Names(self._base, recent)
         return Names({**self._base, **recent}, {})
 

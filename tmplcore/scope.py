@@ -10,8 +10,9 @@ from typing import Any, Final, final
 
 from tmplcore.dtypes import float32
 from tmplcore.modes import ReuseMode
+from tmplcore.naming import OpPrefix
 
-__all__ = ["Reuse", "Settings", "VariableScope", "called_with", "chained"]
+__all__ = ["Reuse", "Settings", "VariableScope", "called_first", "chained"]
 
 Reuse = bool | ReuseMode
 
@@ -27,20 +28,26 @@ def chained(outer: Any, inner: Callable[..., Any]) -> Callable[..., Any]:
     return chain
 
 
-def called_with(custom_getter: Callable[..., Any], getter: Callable[..., Any], **kwargs: Any) -> Any:
-    """Call the first custom getter of a chain with the next in line.
+def called_first(custom_getter: Any) -> Any:
+    """Return a getter as it is called if it is the first of a chain: with the next in line as its first argument.
 
     TensorFlow hands that over by the keyword `getter`. So do we to a getter that wants it thus; to all others it is the
     first argument, whatever they call it.
     """
-    if _wants_keyword(custom_getter):
+    if not callable(custom_getter) or not _wants_keyword(custom_getter):
+        return custom_getter
+
+    def by_keyword(getter: Callable[..., Any], **kwargs: Any) -> Any:
         return custom_getter(getter=getter, **kwargs)
-    return custom_getter(getter, **kwargs)
+
+    return by_keyword
 
 
 def _wants_keyword(function: Any) -> bool:
-    """Tell whether a getter has a parameter called `getter`, or takes nothing but keywords."""
-    function = getattr(function, "__wrapped__", function)
+    """Tell whether a getter must have it by keyword: a parameter called `getter`, or nothing but keywords."""
+    wrapped = getattr(function, "__wrapped__", None)
+    if wrapped is not None:
+        function = wrapped
     code = getattr(function, "__code__", None)
     own = 0 if type(function) is FunctionType else 1  # a method's `self`
     if code is None:
@@ -49,6 +56,8 @@ def _wants_keyword(function: Any) -> bool:
             return isinstance(function, partial) and not function.args and _wants_keyword(function.func)
     positional: int = code.co_argcount
     names = code.co_varnames[code.co_posonlyargcount : positional + code.co_kwonlyargcount]
+    if wrapped is None and names[own : own + 1] == ("getter",) and positional > own:
+        return False  # it cannot tell
     return "getter" in names or (positional <= own and code.co_flags & CO_VARKEYWORDS != 0)
 
 
@@ -57,6 +66,7 @@ class Settings:
     """The defaults that a scope gives to `get_variable`; never changed, only replaced.
 
     Attributes:
+        getter: The custom getter as it is called.
         plain: Whether nothing in them can make finding a variable more than a look-up: no getter, no partitioner,
             no constant as initializer.
     """
@@ -66,6 +76,7 @@ class Settings:
         "constraint",
         "custom_getter",
         "dtype",
+        "getter",
         "initializer",
         "partitioner",
         "plain",
@@ -93,6 +104,7 @@ class Settings:
         self.dtype = dtype
         self.use_resource = use_resource
         self.constraint = constraint
+        self.getter = None if custom_getter is None else called_first(custom_getter)
         self.plain = custom_getter is None and partitioner is None and (initializer is None or callable(initializer))
 
     def replaced(self, **changes: Any) -> Settings:
@@ -115,7 +127,7 @@ class Settings:
         return self.replaced(**changes)
 
 
-_NAMES: Final = tuple(name for name in Settings.__slots__ if name != "plain")
+_NAMES: Final = tuple(name for name in Settings.__slots__ if name not in {"getter", "plain"})
 _DEFAULT: Final = Settings()
 
 
@@ -145,7 +157,7 @@ class VariableScope:
         ('model/encoder', False)
     """
 
-    __slots__ = ("_finds", "_name", "_original_name_scope", "_prefix", "_reuse", "_settings")
+    __slots__ = ("_finds", "_original", "_prefix", "_reuse", "_settings")
 
     def __init__(
         self,
@@ -161,10 +173,9 @@ class VariableScope:
         use_resource: bool | None = None,
         constraint: Any = None,
     ) -> None:
-        self._name = name
         self._prefix = f"{name}/" if name else ""
         self._reuse = reuse
-        self._original_name_scope = name_scope
+        self._original: OpPrefix | str = name_scope
         self._settings = Settings(
             initializer=initializer,
             regularizer=regularizer,
@@ -177,27 +188,16 @@ class VariableScope:
         )
         self._finds = bool(reuse) and self._settings.plain
 
-    @classmethod
-    def _made(cls, name: str, reuse: Reuse, settings: Settings, original_name_scope: str) -> VariableScope:
-        """Make a scope of what is known to be right; the way in which entering a scope does it."""
-        scope = cls.__new__(cls)
-        scope._name = name
-        scope._prefix = name + "/" if name else ""
-        scope._reuse = reuse
-        scope._original_name_scope = original_name_scope
-        scope._settings = settings
-        scope._finds = settings.plain if reuse else False
-        return scope
-
     @property
     def name(self) -> str:
         """The full name, without a trailing slash."""
-        return self._name
+        return self._prefix[:-1]
 
     @property
     def original_name_scope(self) -> str:
         """The name scope that was opened together with it, with its trailing slash."""
-        return self._original_name_scope
+        original = self._original
+        return original.text if type(original) is OpPrefix else original
 
     @property
     def reuse(self) -> Reuse:
@@ -300,4 +300,4 @@ class VariableScope:
         return self.get_collection("local_variables")
 
     def __repr__(self) -> str:
-        return f"<VariableScope {self._name!r} reuse={self._reuse}>"
+        return f"<VariableScope {self.name!r} reuse={self._reuse}>"

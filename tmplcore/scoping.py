@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, NoReturn, final
+from typing import Any, Final, NoReturn, final
 
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.modes import ReuseMode
 from tmplcore.name_scoping import store_of
+from tmplcore.naming import ROOT, OpPrefix
 from tmplcore.numbering import NOTHING, ONCE, Names
 from tmplcore.scope import Reuse, Settings, VariableScope
 from tmplcore.store import current_frame
 
 __all__ = ["get_variable_scope", "variable_op_scope", "variable_scope"]
+
+_new: Final = object.__new__
+_get: Final = CURRENT.get
+_set: Final = CURRENT.set
 
 
 @final
@@ -77,11 +82,14 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         constraint: Any = None,
         auxiliary_name_scope: bool = True,
     ) -> None:
-        if default_name is None and name_or_scope is None:
-            raise InvalidTypeError(
-                "If default_name is None then name_or_scope is required", hint='with variable_scope("name"):'
-            )
-        if not (reuse is None or reuse is True or reuse is False or isinstance(reuse, ReuseMode)):
+        if name_or_scope is None:
+            if default_name is None:
+                raise InvalidTypeError(
+                    "If default_name is None then name_or_scope is required", hint='with variable_scope("name"):'
+                )
+            self._default_name = default_name
+            self._number: str | None = None  # the numbered name of the first entry, which later ones keep
+        if reuse is not None and reuse is not True and reuse is not False and not isinstance(reuse, ReuseMode):
             raise InvalidArgumentError(
                 f"The reuse parameter must be True or False or None or AUTO_REUSE, not {reuse!r}",
                 hint="reuse=tmplcore.AUTO_REUSE finds or creates",
@@ -89,14 +97,12 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         if auxiliary_name_scope is not True and auxiliary_name_scope is not False:
             raise InvalidTypeError(f"The auxiliary_name_scope must be True or False, not {auxiliary_name_scope!r}")
         self._target = name_or_scope
-        self._default_name = default_name
         self._values = None if values is None else _listed(values)
         self._reuse = reuse
         self._auxiliary = auxiliary_name_scope
-        self._original: str | None = None  # the name scope of the first entry, which later ones pass on
-        self._number: str | None = None  # the numbered name, likewise
-        self._inner: Frame | None = None
-        self._entered: Any = None
+        self._original: OpPrefix | None = None  # the name scope of the first entry, which later ones pass on
+        self._inner: Frame
+        self._entered: Any
         self._given: dict[str, Any] | None = None
         if not (
             initializer is None
@@ -122,41 +128,49 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
 
     def __enter__(self) -> VariableScope:
         try:
-            frame = CURRENT.get()
+            frame = _get()
         except LookupError:
             frame = current_frame()
-        target = self._target
         if self._values:
             return self._enter_with_values(self._values)
+        target = self._target
         if type(target) is VariableScope:
             inner = jumped(frame, target, self._reuse or target._reuse, self._given, self._auxiliary)
-        elif (
-            type(target) is str
-            and target
-            and self._auxiliary
-            and self._given is None
-            and frame.scope._settings.constraint is None
-            and frame.opened.entry(target) is ONCE
-        ):
-            # What `_descended` does, for the usual case: a name that was opened here before, and nothing else.
-            around = frame.scope
-            prefix = frame.store.names.open(target, frame.prefix, frame.around.journal)
-            if self._original is None:
-                self._original = prefix
-            scope = VariableScope._made(
-                around._prefix + target, self._reuse or around._reuse, around._settings, self._original
-            )
-            inner = Frame(frame.store, scope, prefix, NOTHING, frame, frame.around)
         else:
-            inner = self._descended(frame, target)
-        CURRENT.set(inner)
+            around = frame.scope
+            name: Any = target
+            wanted: Any = target
+            if type(name) is not str:
+                wanted, name = self._named(frame.opened)
+            ops = original = frame.ops
+            if self._auxiliary:
+                if wanted:
+                    ops = frame.store.names.open(wanted, ops, frame.around.journal)
+                    if self._original is None:
+                        self._original = ops
+                    original = self._original
+                else:
+                    original = ROOT
+                    if target is None:  # an empty default name opens the empty name scope, which is the root
+                        ops = ROOT
+            settings = around._settings
+            if self._given is not None or settings.constraint is not None:
+                settings = settings.inherited(self._given)
+            prefix = f"{around._prefix}{name}/"
+            outer, below = frame, NOTHING
+            if not name or frame.opened.found.get(name) is not ONCE:
+                outer, below = _marked(frame, name, wanted)
+                if prefix == "/":
+                    prefix = ""
+            inner = entered(outer, ops, below, prefix, self._reuse or around._reuse, settings, original)
+        _set(inner)
         self._inner = inner
         return inner.scope
 
     def _enter_with_values(self, values: list[Any]) -> VariableScope:
         """Enter in the store that `values` are from."""
         store = store_of(values)
-        self._values = None
+        self._values = self._entered = None
         try:
             if store is None or store is current_frame().store:
                 return self.__enter__()
@@ -170,32 +184,13 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         finally:
             self._values = values
 
-    def _descended(self, frame: Frame, name: Any) -> Frame:
-        """Return the frame inside a scope that is entered by its name below the current one."""
-        around = frame.scope
-        wanted = name
-        if name is None:
-            wanted, name = self._numbered(frame.opened)
-        elif not isinstance(name, str):
-            raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {name!r}")
-        prefix = frame.prefix
-        original = prefix
-        if self._auxiliary:
-            if wanted:
-                prefix = frame.store.names.open(wanted, prefix, frame.around.journal)
-                if self._original is None:
-                    self._original = prefix
-            elif self._target is None:  # an empty default name opens the empty name scope, which is the root
-                prefix = ""
-            original = self._original or ""
-        self._number = name
-        settings = around._settings
-        if self._given is not None or settings.constraint is not None:
-            settings = settings.inherited(self._given)
-        return _inside(frame, name, wanted, around, self._reuse or around._reuse, settings, prefix, original)
-
-    def _numbered(self, opened: Names) -> tuple[str, str]:
-        """Return the default name, without and with its number."""
+    def _named(self, opened: Names) -> tuple[str, str]:
+        """Return the name, or the default name without and with its number."""
+        name = self._target
+        if name is not None:
+            if not isinstance(name, str):
+                raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {name!r}")
+            return name, name
         if self._reuse:
             raise InvalidArgumentError(
                 "reuse=True cannot be used without a name_or_scope",
@@ -204,22 +199,22 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         wanted = self._default_name
         if not isinstance(wanted, str):
             raise InvalidTypeError(f"VariableScope: default_name must be a string, not {wanted!r}")
-        return wanted, opened.numbered(wanted) if self._number is None else self._number
+        if self._number is None:
+            self._number = opened.numbered(wanted)
+        return wanted, self._number
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         inner = self._inner
-        assert inner is not None, "left without having been entered"
-        if CURRENT.get() is inner and (outer := inner.outer) is not None:  # the usual case
-            CURRENT.set(outer)
+        if _get() is inner and (outer := inner.outer) is not None:  # the usual case
+            _set(outer)
         else:
             leave(inner, type(self._target) is VariableScope)
-        if self._auxiliary:
-            inner.store.names.leave(inner.prefix)
-        if self._entered is not None:
-            entered, self._entered = self._entered, None
-            entered.__exit__(kind, error, traceback)
+        if inner.ops._key is not None:
+            inner.left()
+        if self._values and self._entered is not None:
+            self._entered.__exit__(kind, error, traceback)
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Refuse to be a decorator."""
@@ -265,25 +260,43 @@ def get_variable_scope() -> VariableScope:
     return current_frame().scope
 
 
-def _inside(
-    frame: Frame,
-    name: str,
-    wanted: str,
-    around: VariableScope,
-    reuse: Reuse,
-    settings: Settings,
-    prefix: str,
-    original: str,
+def _marked(frame: Frame, name: str, wanted: str) -> tuple[Frame, Names]:
+    """Note that a scope is opened by its name below the current one.
+
+    Returns:
+        The frame after that, and what was opened below the scope so far.
+    """
+    entry = frame.opened.find(name)
+    shares = not name and not frame.scope._prefix  # the scope with the empty name has the root's names
+    if entry is ONCE and not shares:
+        return frame, NOTHING
+    opened = frame.opened.marked(name, wanted=wanted)
+    if entry is None or entry.below is NOTHING:
+        return frame.with_opened(opened), opened if shares else NOTHING
+    return frame.with_opened(opened.cleared(name)), opened if shares else entry.below
+
+
+def entered(
+    outer: Frame, ops: OpPrefix, opened: Names, prefix: str, reuse: Reuse, settings: Settings, original: OpPrefix | str
 ) -> Frame:
-    """Return the frame inside a scope whose name is opened below the scope `around`."""
-    scope = VariableScope._made(around._prefix + name, reuse, settings, original)
-    opened = frame.opened
-    if opened.entry(name) is ONCE and scope._name:
-        return Frame(frame.store, scope, prefix, NOTHING, frame, frame.around)
-    marked = opened.marked(name, wanted=wanted)
-    if not scope._name:  # the scope with the empty name shares the root's names
-        return Frame(frame.store, scope, prefix, marked, frame.with_opened(marked.cleared("")), frame.around)
-    return Frame(frame.store, scope, prefix, opened.below(name), frame.with_opened(marked.cleared(name)), frame.around)
+    """Return the frame inside a scope that is entered."""
+    # Both are filled in by hand, as calling a class with arguments takes twice as long; this happens in every call of a
+    # template.
+    scope: VariableScope = _new(VariableScope)
+    scope._prefix = prefix
+    scope._reuse = reuse
+    scope._settings = settings
+    scope._original = original
+    scope._finds = settings.plain if reuse else False
+    inner = Frame()
+    inner.store = outer.store
+    inner.scope = scope
+    inner.ops = ops
+    inner.opened = opened
+    inner.outer = outer
+    inner.around = outer.around
+    inner._outside = None
+    return inner
 
 
 def jumped(frame: Frame, target: VariableScope, reuse: Reuse, given: dict[str, Any] | None, auxiliary: bool) -> Frame:
@@ -296,16 +309,15 @@ def jumped(frame: Frame, target: VariableScope, reuse: Reuse, given: dict[str, A
         given: The copy's settings, where they differ.
         auxiliary: Whether to open a name scope too.
     """
-    name = target._name
-    prefix = frame.prefix
-    if auxiliary and (last := name[name.rfind("/") + 1 :]):
-        prefix = frame.store.names.open(last, prefix, frame.around.journal)
+    prefix = target._prefix
+    outer, (below, last) = frame.jumped(prefix)
+    ops = frame.ops
+    if auxiliary and last:
+        ops = frame.store.names.open(last, ops, frame.around.journal)
     settings = target._settings
     if given is not None or settings.constraint is not None:
         settings = settings.inherited(given)
-    scope = VariableScope._made(name, reuse, settings, target._original_name_scope)
-    outer, below = frame.jumped(name)
-    return Frame(frame.store, scope, prefix, below, outer, frame.around)
+    return entered(outer, ops, below, prefix, reuse, settings, target._original)
 
 
 def leave(inner: Frame, jump: bool) -> None:
@@ -318,7 +330,7 @@ def leave(inner: Frame, jump: bool) -> None:
     Raises:
         NestingError: Another scope is the current one.
     """
-    now = CURRENT.get()
+    now = _get()
     outer = now.outer
     if now.scope is not inner.scope:
         raise NestingError(
@@ -330,9 +342,9 @@ def leave(inner: Frame, jump: bool) -> None:
     assert outer is not None
     if outer.around is not now.around:
         outer = outer.with_around(now.around)
-    if not now.scope._name and not jump:
+    if not now.scope._prefix and not jump:
         outer = outer.with_opened(now.opened.cleared(""))
-    CURRENT.set(outer)
+    _set(outer)
 
 
 def _listed(values: Any) -> list[Any]:

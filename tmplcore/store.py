@@ -14,7 +14,7 @@ from tmplcore.collections import Collections
 from tmplcore.errors import FinalizedError, InvalidNameError, InvalidTypeError, NestingError
 from tmplcore.frame import CURRENT, Around, Frame, Parked
 from tmplcore.journal import Journal
-from tmplcore.naming import OpNames, check_name
+from tmplcore.naming import ROOT, OpNames, check_name
 from tmplcore.numbering import NOTHING
 from tmplcore.operations import NotedOps, find_element, find_operation, find_tensor, list_operations
 from tmplcore.plugins import default_registry
@@ -269,7 +269,7 @@ class VariableStore:
         if frame.store is self:
             return frame.prefix
         parked = frame.around.parked.get(ref(self))
-        return "" if parked is None else parked[1]
+        return "" if parked is None else parked[1].text
 
     # -- other values for the same variables -----------------------------------------------------------------------
 
@@ -306,21 +306,21 @@ def _load_backend(name: str) -> Backend:
 
 
 def _root(store: VariableStore) -> Parked:
-    return VariableScope(reuse=False, custom_getter=store.custom_getter), "", NOTHING, None, ()
+    return VariableScope(reuse=False, custom_getter=store.custom_getter), ROOT, NOTHING, None, ()
 
 
 def _moved(frame: Frame, store: VariableStore, *, base: bool = False) -> Frame:
     """Return the frame of this context in another store, and remember where it was in the present one."""
     around = frame.around
     parked = {key: value for key, value in around.parked.items() if key() is not None}
-    parked[ref(frame.store)] = (frame.scope, frame.prefix, frame.opened, frame.outer, around.creators)
+    parked[ref(frame.store)] = (frame.scope, frame.ops, frame.opened, frame.outer, around.creators)
     there = parked.pop(ref(store)) if ref(store) in parked else _root(store)
-    scope, prefix, opened, outer, creators = there
-    return Frame(store, scope, prefix, opened, outer, Around(creators, around.journal, parked, base))
+    scope, ops, opened, outer, creators = there
+    return Frame.made(store, scope, ops, opened, outer, Around(creators, around.journal, parked, base))
 
 
 def _base_frame(store: VariableStore) -> Frame:
-    return Frame(store, *_root(store)[:4], Around(base=True))
+    return Frame.made(store, *_root(store)[:4], Around(base=True))
 
 
 @final

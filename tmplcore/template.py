@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, final
+from typing import Any, Final, final
 
 from tmplcore.collections import GraphKeys
 from tmplcore.errors import InvalidArgumentError, TrainableCreatedError
@@ -18,6 +18,9 @@ from tmplcore.scoping import jumped, leave, variable_scope
 from tmplcore.store import current_frame
 
 __all__ = ["Template", "make_template"]
+
+_get: Final = CURRENT.get
+_set: Final = CURRENT.set
 
 
 @final
@@ -53,12 +56,9 @@ class Template:
             ) as scope:
                 pass
             # TensorFlow loses the parent's dtype here, and takes the numbered name for the name scope.
-            self._scope = VariableScope._made(
-                scope.name,
-                scope.reuse,
-                scope._settings.replaced(dtype=VariableScope(reuse=False).dtype),
-                scope.name.removeprefix(current_frame().scope._prefix),
-            )
+            scope.set_dtype(VariableScope(reuse=False).dtype)
+            scope._original = scope.name.removeprefix(current_frame().scope._prefix)
+            self._scope = scope
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function in the template's scope, and return what it returns.
@@ -68,18 +68,38 @@ class Template:
             VariableNotFoundError: A later call asked for a variable that the first did not make.
         """
         try:
-            if self._called:
-                return self._call_again(args, kwargs)
-            with current_frame().store.lock:
-                return self._call_first_of_all(args, kwargs)
+            if not self._called:
+                with current_frame().store.lock:
+                    if not self._called:  # nor was it while this call waited
+                        return self._call_early(args, kwargs)
+            try:
+                frame = _get()
+            except LookupError:
+                frame = current_frame()
+            store = frame.store
+            trainables = store.collections.trainables()
+            before = trainables.frozen
+            scope: Any = self._scope  # there is one, as it was called
+            inner = jumped(frame, scope, AUTO_REUSE if store.find_or_create else True, None, auxiliary=True)
+            _set(inner)
+            try:
+                result = self._func(*args, **kwargs)
+            finally:
+                if _get() is inner and (outer := inner.outer) is not None:  # the usual case
+                    _set(outer)
+                else:
+                    leave(inner, jump=True)
+                if inner.ops._key is not None:
+                    inner.left()
+            if trainables.frozen is not before and not store.find_or_create:
+                _refuse_new(trainables.frozen, before)
+            return result
         except Exception as error:
             error.add_note(f"originally defined at:\n  {describe(located(self._origin))}, template {self._name!r}")
             raise
 
-    def _call_first_of_all(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Make the first call, unless it was made while this one waited, or this one is made by it."""
-        if self._called:
-            return self._call_again(args, kwargs)
+    def _call_early(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Make the first call, or one that the first call itself makes."""
         if self._calling == threading.get_ident():
             assert self._scope is not None
             with variable_scope(self._scope, reuse=True):
@@ -89,7 +109,7 @@ class Template:
     def _call_first(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         before = current_frame()
         journal = Journal()
-        CURRENT.set(before.with_journal(journal))
+        _set(before.with_journal(journal))
         self._calling = threading.get_ident()
         try:
             if self._scope is None:
@@ -100,14 +120,14 @@ class Template:
                 with variable_scope(self._scope):
                     result = self._func(*args, **kwargs)
         except BaseException:
-            CURRENT.set(before)
+            _set(before)
             journal.append(self._forget)
             journal.rollback()
             raise
         finally:
             self._calling = None
         self._called = True
-        CURRENT.set(current_frame().with_journal(before.around.journal))
+        _set(current_frame().with_journal(before.around.journal))
         if before.around.journal is not None:
             journal.append(self._forget)
             before.around.journal.extend(journal)
@@ -117,34 +137,6 @@ class Template:
         self._called = False
         if not self._captured_now:
             self._scope = None
-
-    def _call_again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        scope = self._scope
-        assert scope is not None
-        frame = current_frame()
-        store = frame.store
-        trainables = store.collections.trainables()
-        before = trainables.frozen
-        inner = jumped(frame, scope, AUTO_REUSE if store.find_or_create else True, None, auxiliary=True)
-        CURRENT.set(inner)
-        try:
-            result = self._func(*args, **kwargs)
-        finally:
-            if CURRENT.get() is inner and (outer := inner.outer) is not None:  # the usual case
-                CURRENT.set(outer)
-            else:
-                leave(inner, jump=True)
-            store.names.leave(inner.prefix)
-        if store.find_or_create:
-            return result
-        after = trainables.frozen
-        if after is not before and (new := [variable for variable in after if variable not in set(before)]):
-            raise TrainableCreatedError(
-                "Trainable variable created when calling a template after the first time, perhaps you used tf.Variable "
-                f"when you meant tf.get_variable: {[getattr(variable, 'name', variable) for variable in new]}",
-                hint="use get_variable, or make it in the first call",
-            )
-        return result
 
     @property
     def name(self) -> str:
@@ -223,6 +215,21 @@ class Template:
     def __repr__(self) -> str:
         scope = "not called yet" if self._scope is None else f"scope {self._scope.name!r}"
         return f"<Template {self._name!r} {scope}>"
+
+
+def _refuse_new(trainables: tuple[Any, ...], before: tuple[Any, ...]) -> None:
+    """Refuse trainable variables that were not there before.
+
+    Raises:
+        TrainableCreatedError: There are some.
+    """
+    known = set(before)
+    if new := [variable for variable in trainables if variable not in known]:
+        raise TrainableCreatedError(
+            "Trainable variable created when calling a template after the first time, perhaps you used tf.Variable "
+            f"when you meant tf.get_variable: {[getattr(variable, 'name', variable) for variable in new]}",
+            hint="use get_variable, or make it in the first call",
+        )
 
 
 def make_template(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tmplcore import naming
 from tmplcore.errors import InvalidNameError
 from tmplcore.journal import Journal
-from tmplcore.naming import OpNames, check_name
+from tmplcore.naming import ROOT, OpNames, OpPrefix, check_name
 
 NAMES = st.sampled_from(
     ["a", "A", "a_1", "A_1", "a_2", "a_1_1", "a_01", "a_", "x/y", "X/y", "x", "x/y_1", "x_1/y", "b_9"]
@@ -43,6 +43,26 @@ def test_names_are_those_of_the_flat_table(wanted: list[str]) -> None:
     for name in wanted:
         assert ours.peek(name) == OpNames.peek(ours, name)
         assert ours.claim(name) == flat.claim(name)
+
+
+@given(st.lists(st.tuples(NAMES, st.booleans(), st.booleans()), max_size=60))
+def test_scopes_and_ops_share_one_table(wanted: list[tuple[str, bool, bool]]) -> None:
+    ours, flat = OpNames(), Flat()
+    opened: list[tuple[OpPrefix, str]] = []
+    for name, is_scope, asked in wanted:
+        expected = flat.claim(name)
+        if not is_scope:
+            assert ours.claim(name) == expected
+            continue
+        prefix = ours.open(name, ROOT, None)
+        if asked:
+            assert prefix.text == f"{expected}/"
+        opened.append((prefix, expected))
+        ours.leave(prefix)
+    for prefix, expected in opened:  # whenever it is asked
+        inner = ours.open("in", prefix, None)
+        assert (prefix.text, inner.text) == (f"{expected}/", f"{expected}/in/")
+        assert ours.claim("in", prefix.text) == f"{expected}/in_1"
 
 
 @given(st.lists(NAMES, max_size=30), st.lists(NAMES, max_size=30))
@@ -96,29 +116,40 @@ def test_numbering_inside_scopes_that_closed_long_ago_is_forgotten_and_nothing_n
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(naming, "FORGET_AFTER", 100)
+    monkeypatch.setattr(naming, "FORGOTTEN_AT_ONCE", 10)
     names = OpNames()
 
     def scope(name: str) -> str:
-        prefix = names.open(name, "", None)
-        names.claim("op", prefix)
+        prefix = names.open(name, ROOT, None)
+        names.claim("op", prefix.text)
         names.leave(prefix)
-        return prefix
+        return prefix.text
 
     prefixes = [scope("s") for _ in range(1000)]
     assert prefixes[-1] == "s_999/"  # the root's own numbering is never forgotten
     assert all(names.peek("op", prefix) == f"{prefix}op_1" for prefix in prefixes[-100:])
     assert names.peek("op", "s/") == "s/op"
-    assert len(names._directories) <= 102
+    assert len(names._directories) <= 112
 
 
 def test_names_beside_variables_are_never_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(naming, "FORGET_AFTER", 10)
+    monkeypatch.setattr(naming, "FORGOTTEN_AT_ONCE", 1)
     names = OpNames()
-    prefix = names.open("model", "", None)
-    names.pin(names.claim("w", prefix))
+    prefix = names.open("model", ROOT, None)
+    names.pin(names.claim("w", prefix.text))
     names.leave(prefix)
     for _ in range(100):
-        other = names.open("s", "", None)
-        names.claim("op", other)
+        other = names.open("s", ROOT, None)
+        names.claim("op", other.text)
         names.leave(other)
     assert names.claim("w", "model/") == "model/w_1"
+
+
+def test_a_scope_in_which_nothing_is_named_is_kept_nowhere() -> None:
+    names = OpNames()
+    for _ in range(3):
+        names.leave(names.open("s", ROOT, None))
+    assert names._directories == {"": {"s": 3}}
+    assert not names._closed
+    assert names.open("S", ROOT, None).text == "S_3/"

@@ -147,8 +147,8 @@ def load(
         include: Patterns of the names to read (see `tmplcore.checkpoint.patterns`); all by default.
         exclude: Patterns of the names to leave out.
         verify: Check every content hash while reading.
-        mapped: Return read-only arrays over the mapped file, where the format can: nothing is read before it is used,
-            unless it is verified.
+        mapped: Return read-only arrays over the mapped file, where the format can and the file system suits it (see
+            `TMPL_MMAP`): nothing is read before it is used, unless it is verified.
 
     Returns:
         Names and arrays, in the order of the checkpoint. Two names of one stored array share one array.

@@ -62,8 +62,9 @@ def restore(
 
     Args:
         path: The checkpoint, or one that is open.
-        target: A template, a scope, a store, variables, a mapping of arrays (filled in place), an `nn.Module`, a
-            JAX pytree (see `RestoreReport.target`).
+        target: A template, a scope, a store, variables, an `nn.Module`, a JAX pytree (see `RestoreReport.target`), or
+            a mapping of arrays, modules and trees, nested or not. Arrays are filled in place, whatever their layout
+            and byte order; where one is read-only, the mapping gets another.
         include: Patterns of the names to restore, in the checkpoint or in the target; all by default.
         exclude: Patterns of the names to leave alone.
         rename: Rules from names in the checkpoint to names in the target (see `RenameRules`).

@@ -45,7 +45,7 @@ def take_name(name: str) -> str:
     frame = current_frame()
     frame.store.check_not_finalized()
     check_op_name(name, frame.prefix)
-    return frame.store.names.open(name, frame.prefix, frame.around.journal)[:-1]
+    return frame.store.names.open(name, frame.ops, frame.around.journal).text[:-1]
 
 
 def operation(name: str, run: Callable[[], object] | None = None) -> Operation:

@@ -38,7 +38,7 @@ from tmplcore.errors import (
 __all__ = ["NativeReader", "NativeVariable"]
 
 _SMALLEST_BOMB = 64 << 20
-_HEAD = 64 << 10  # read first: all of the structure and the index, unless there are hundreds of variables
+_HEAD = 16 << 10  # read first: structure and index of a file of a few dozen variables
 # A pipe in place of a file is not waited for.
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _LAYOUT = struct.Struct("<BBQQ")
