@@ -100,7 +100,12 @@ def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
     """Open a member for reading; its checksum is compared when it is read to the end."""
     try:
         return archive.open(member)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # the last: its name is no UTF-8
         raise UnreadableError(f"{archive.filename}: {member.filename!r} cannot be opened: {error}") from error
 
 

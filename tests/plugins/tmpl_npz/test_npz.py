@@ -263,6 +263,15 @@ def test_archives_that_lie_are_refused(tmp_path: Path) -> None:
         NpzFormat().open(path)
 
 
+def test_a_local_name_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    NpzFormat().write(path, {"größe": np.ones(3)}, META, WriteOptions(durable=False, compression={"*": "deflate"}))
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace("größe".encode(), b"gr\xff\xfe\xff\xffe", 1))  # not in the directory
+    with pytest.raises(UnreadableError, match="cannot be opened"):
+        NpzFormat().open(path)
+
+
 def test_a_directory_of_many_names_for_one_array_is_refused_unread(tmp_path: Path) -> None:
     """Each entry leads to the same bytes; parsing 400,000 of them would take seconds and gigabytes."""
     body, name = _npy(np.zeros(4)), b"v000000.npy"
