@@ -1,4 +1,4 @@
-"""Writes in a second thread, while the caller prepares and hashes what comes next."""
+"""Writes, of a large file in a second thread, while the caller prepares and hashes what comes next."""
 
 from __future__ import annotations
 
@@ -15,19 +15,24 @@ from tmplcore.checkpoint.format import WriteOptions
 __all__ = ["Pipe"]
 
 _SMALLEST = 1 << 18  # bytes; fewer take less time to write than to hand over
+# Bytes of a file; a smaller one is written as it is prepared. Two busy processors are worth little to it, and where a
+# machine does not really give them, as many virtual ones do not, it takes two or three times as long.
+_WORTH_A_THREAD = 128 << 20
 
 
 @final
 class Pipe:
-    """A second thread that writes what it is given, in that order. A context manager: on leaving, all is written.
+    """Writes what it is given, in that order. A context manager: on leaving, all is written.
 
     Args:
         fd: The file.
+        size: Its size. A small file is written without the second thread.
         options: Of a durable save, each write is on its way to the disk at once; progress is told from this thread.
     """
 
-    def __init__(self, fd: int, options: WriteOptions) -> None:
+    def __init__(self, fd: int, size: int, options: WriteOptions) -> None:
         self._fd = fd
+        self._threaded = size >= _WORTH_A_THREAD
         self._durable = options.durable
         self._progress = options.progress
         self._pool = Threads(1, "tmplcore-save")  # starts its thread with the first write
@@ -45,23 +50,26 @@ class Pipe:
             counts: Whether it is data of variables, as progress counts it.
         """
         size = memoryview(data).nbytes
-        if size < _SMALLEST and not self._waiting:
-            write_at(self._fd, data, offset)
+        if not self._threaded or (size < _SMALLEST and not self._waiting):
+            self._put(data, offset, size)
             self._tell(size * counts)
             return
         begun = threading.Lock()
         begun.acquire()
-        future = self._pool.submit(self._write, data, offset, begun)
+        future = self._pool.submit(self._write, data, offset, size, begun)
         self._waiting.append((future, size * counts))
         begun.acquire()
         while self._waiting and self._waiting[0][0].done():
             self._take()
 
-    def _write(self, data: Any, offset: int, begun: threading.Lock) -> None:
+    def _write(self, data: Any, offset: int, size: int, begun: threading.Lock) -> None:
         begun.release()
+        self._put(data, offset, size)
+
+    def _put(self, data: Any, offset: int, size: int) -> None:
         write_at(self._fd, data, offset)
-        if self._durable:
-            start_writeback(self._fd, offset, memoryview(data).nbytes)
+        if self._durable and size >= _SMALLEST:
+            start_writeback(self._fd, offset, size)
 
     def _take(self) -> None:
         future, size = self._waiting.popleft()

@@ -74,7 +74,7 @@ def _fill(
     plan = layout.plan
     fallocate(fd, plan.header.size)
     hashes = np.zeros(len(values), np.uint64)
-    with Pipe(fd, options) as pipe:
+    with Pipe(fd, plan.header.size, options) as pipe:
         if not plan.packings:
             pipe.write(plan.image, 0, counts=False)
         write_small(

@@ -20,6 +20,12 @@ FORMAT = NativeFormat()
 META = Metadata(step=1)
 
 
+@pytest.fixture(autouse=True)
+def second_thread(monkeypatch):
+    """Let these small files be written as large ones are."""
+    monkeypatch.setattr(tmpl_hdf5.native.pipe, "_WORTH_A_THREAD", 0)
+
+
 def written(path, variables, **options):
     path.unlink(missing_ok=True)
     FORMAT.write(path, variables, META, WriteOptions(**options))
@@ -95,6 +101,24 @@ def test_an_error_in_the_second_thread_leaves_no_file(tmp_path, monkeypatch, kin
     assert not (tmp_path / "x.h5").exists()
     monkeypatch.undo()
     assert written(tmp_path / "x.h5", variables) == whole
+
+
+def test_a_small_file_is_written_by_the_caller_with_the_same_bytes(tmp_path, monkeypatch):
+    arrays = mixed(3000, np.random.default_rng(4))
+    real, threads = tmpl_hdf5.native.pipe.write_at, set()
+
+    def seen(fd, data, offset):
+        threads.add(threading.current_thread())
+        real(fd, data, offset)
+
+    monkeypatch.setattr(tmpl_hdf5.native.pipe, "write_at", seen)
+    with_two = written(tmp_path / "two.h5", arrays)
+    assert len(threads) == 2
+    monkeypatch.undo()
+    threads.clear()
+    monkeypatch.setattr(tmpl_hdf5.native.pipe, "write_at", seen)
+    assert written(tmp_path / "one.h5", arrays) == with_two
+    assert threads == {threading.current_thread()}
 
 
 @pytest.mark.parametrize("durable", [False, True])
