@@ -142,12 +142,6 @@ class Frame:
         around = self.around
         return self.with_around(Around(around.creators, journal, around.parked, around.base))
 
-    def closed(self) -> Frame:
-        """Return what holds when the current scope has closed."""
-        outer = self.outer
-        assert outer is not None
-        return outer if outer.around is self.around else outer.with_around(self.around)
-
     def jumped(self, prefix: str) -> tuple[Frame, Landing]:
         """Note that a scope is entered from here, wherever it is.
 

@@ -1,31 +1,14 @@
 """Scopes, templates and name scopes across graphs, threads, jumps and failures, in each other's midst."""
 
 import contextlib
-import threading
 
 import numpy as np
 
-from tests.conformance.program import program
+from tests.conformance.program import program, run_in_thread
 
 
 def names(variables):
     return [variable.name for variable in variables]
-
-
-def run(body):
-    errors = []
-
-    def guarded():
-        try:
-            body()
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=guarded)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
 
 
 @program("3.3", "13")
@@ -90,7 +73,7 @@ def scopes_handed_to_threads(tf, t):
                 tf.get_variable_scope().set_dtype(tf.float16)
                 t("h", tf.get_variable("h", []))
 
-        run(body)
+        run_in_thread(body)
         with tf.variable_scope(None, "outer") as scope:
             t("numbered here", scope)
         t("f", tf.get_variable("f", []))
@@ -112,7 +95,7 @@ def name_scopes_of_threads(tf, t):
                     t("op", tf.constant(1.0, name="c").name)
                     t("raw", tf.Variable(1.0, name="r"))
 
-        run(body)
+        run_in_thread(body)
         t("op here", tf.constant(1.0, name="c").name)
 
 
@@ -129,7 +112,7 @@ def templates_in_threads(tf, t):
                 made["called"] = tf.make_template("called", lambda: tf.get_variable("x", []))
                 made["called"]()
 
-    run(body)
+    run_in_thread(body)
     with tf.variable_scope("main"):
         for label, template in made.items():
             t(label, template())
@@ -143,7 +126,7 @@ def templates_in_threads(tf, t):
             with tf.variable_scope(None, "lazy") as scope:
                 t("numbered", scope)
 
-    run(later)
+    run_in_thread(later)
 
 
 @program("3.2", "11.2")
