@@ -113,7 +113,7 @@ def test_a_small_file_is_written_by_the_caller_with_the_same_bytes(tmp_path, mon
 
     monkeypatch.setattr(tmpl_hdf5.native.pipe, "write_at", seen)
     with_two = written(tmp_path / "two.h5", arrays)
-    assert len(threads) == 2
+    assert threads - {threading.current_thread()}  # small last pieces may be the caller's, or not
     monkeypatch.undo()
     threads.clear()
     monkeypatch.setattr(tmpl_hdf5.native.pipe, "write_at", seen)
