@@ -25,7 +25,7 @@ from tmplcore.messages import described, nearest
 from tmplcore.modes import VariableAggregation, VariableSynchronization
 from tmplcore.naming import ROOT, check_name
 from tmplcore.scope import Reuse, called_first
-from tmplcore.shapes import as_shape
+from tmplcore.shapes import as_shape, as_shape_and_dims
 from tmplcore.store import VariableStore, current_frame
 
 __all__ = ["get_local_variable", "get_variable"]
@@ -123,7 +123,7 @@ def get_variable(
         regularizer = settings.regularizer
     if initializer is None:
         initializer = settings.initializer
-    else:
+    elif dtype is not None:
         refuse_dtype(initializer, dtype)
     if caching_device is None:
         caching_device = settings.caching_device
@@ -364,17 +364,17 @@ def create_shared(
                 f"Variable {name} did not get an initializer, so its `shape` argument must be specified.",
                 hint=f"get_variable({name.rpartition('/')[2]!r}, shape=[...])",
             )
-        whole = as_shape(shape)
-        initial_value = initial_call(name, initializer, whole, dtype, partition_info)
+        whole, dims = as_shape_and_dims(shape)
+        initial_value = initial_call(name, initializer, whole, dims, dtype, partition_info)
         given_dtype = initial_value.dtype
         given_shape = None if shape is None else whole
-    frame = current_frame()
+    frame = _get(None) or current_frame()
     journal = around = frame.around.journal
     if regularizer is not None:
         journal = Journal()
         CURRENT.set(frame.with_journal(journal))
     try:
-        variable = creator()(
+        variable = creator(frame)(
             initial_value=initial_value,
             trainable=trainable,
             collections=collections,

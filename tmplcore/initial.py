@@ -16,7 +16,7 @@ from tmplcore.dtypes import DType, as_dtype
 from tmplcore.errors import BackendError, InitializerError, InvalidArgumentError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
 from tmplcore.random import drawing
-from tmplcore.shapes import TensorShape, as_dims
+from tmplcore.shapes import TensorShape
 
 __all__ = [
     "Constant",
@@ -179,7 +179,7 @@ def refuse_shape(initializer: Any, shape: Any) -> None:
     Raises:
         InitializerError: There are both.
     """
-    if shape is not None and is_constant(initializer):
+    if shape is not None and initializer is not None and not callable(initializer):
         raise InitializerError(
             "If initializer is a constant, do not specify shape.",
             hint="leave shape out, or use constant_initializer(value)",
@@ -214,9 +214,10 @@ class InitialCall:
         dtype: The variable's dtype, None if the value decides.
         partition_info: What the function is told of the whole that the variable is a part of; None if it is no part.
         tells: Whether the function takes `partition_info`.
+        bundled: Whether the function is one of ours.
     """
 
-    __slots__ = ("dtype", "initializer", "partition_info", "shape", "tells")
+    __slots__ = ("bundled", "dtype", "initializer", "partition_info", "shape", "tells")
 
     def __init__(
         self,
@@ -224,13 +225,19 @@ class InitialCall:
         shape: tuple[int, ...] | None,
         dtype: DType | None,
         partition_info: Any = None,
-        tells: bool = False,
     ) -> None:
         self.initializer = initializer
         self.shape = shape
         self.dtype = dtype
         self.partition_info = partition_info
-        self.tells = tells
+        self.bundled = bundled = is_bundled(initializer)
+        # Ours need not hear that there is nothing to tell.
+        self.tells = partition_info is not None if bundled else shape is not None and _takes_partition_info(initializer)
+
+    @property
+    def settled(self) -> bool:
+        """Whether calling it can do nothing but compute a value of this shape and dtype."""
+        return self.bundled and self.shape is not None
 
     def __call__(self) -> Any:
         """Compute the value."""
@@ -254,9 +261,22 @@ class InitialCall:
 
 
 def initial_call(
-    name: str, initializer: Any, shape: TensorShape, dtype: DType, partition_info: Any = None
+    name: str,
+    initializer: Any,
+    shape: TensorShape,
+    dims: tuple[int, ...] | None,
+    dtype: DType,
+    partition_info: Any = None,
 ) -> InitialCall:
     """Return how a function or class as initializer, or none at all, is called for a new variable.
+
+    Args:
+        name: The variable's name.
+        initializer: As it was passed.
+        shape: The variable's shape.
+        dims: The same as plain ints; None if it is not fully defined.
+        dtype: The variable's dtype.
+        partition_info: See `InitialCall`.
 
     Raises:
         InitializerError: The shape does not suffice, or there is no initializer for the dtype.
@@ -265,7 +285,6 @@ def initial_call(
         initializer = _default_initializer(name, dtype)
     elif isinstance(initializer, type):
         initializer = initializer()
-    dims = as_dims(shape)
     if dims is None:
         if _needs_nothing(initializer):
             return InitialCall(initializer, None, None)
@@ -275,7 +294,7 @@ def initial_call(
             f"(variable {name}, shape {shape})",
             hint=f"give all dimensions: get_variable({name.rpartition('/')[2]!r}, shape=[...])",
         )
-    return InitialCall(initializer, dims, dtype, partition_info, _takes_partition_info(initializer, partition_info))
+    return InitialCall(initializer, dims, dtype, partition_info)
 
 
 def is_bundled(initializer: Any) -> bool:
@@ -315,10 +334,8 @@ def _needs_nothing(function: Any) -> bool:
     )
 
 
-def _takes_partition_info(initializer: Any, partition_info: Any) -> bool:
-    """Tell whether an initializer is to be told; ours need not hear that there is nothing to tell."""
-    if is_bundled(initializer):
-        return partition_info is not None
+def _takes_partition_info(initializer: Any) -> bool:
+    """Tell whether a function as initializer has a parameter of that name."""
     if type(initializer) is FunctionType and not initializer.__dict__:  # not worth the price of `inspect`, each time
         code = initializer.__code__
         return "partition_info" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -374,7 +391,7 @@ class Start(InitialValue):
         """Return the least that a variable must hold on to for `again`; no constant so large that it counts twice."""
         source = self._source
         if type(source) is InitialCall:
-            usual = source.dtype is self._dtype and source.partition_info is None and is_bundled(source.initializer)
+            usual = source.bundled and source.dtype is self._dtype and source.partition_info is None
             return source.initializer if usual else source
         if type(source) is Constant and getattr(source.value, "nbytes", 0) > _KEPT_BYTES:
             return partial(_dropped, self._name)
