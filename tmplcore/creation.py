@@ -16,14 +16,15 @@ from tmplcore.frame import CURRENT, Frame
 from tmplcore.initial import Constant, InitialCall, Start, as_constant
 from tmplcore.journal import Journal
 from tmplcore.modes import VariableAggregation, VariableSynchronization
-from tmplcore.naming import BESIDE_CALL, check_name, check_op_name
+from tmplcore.naming import BESIDE_CALL, ROOT, check_name, check_op_name
 from tmplcore.origin import caller
 from tmplcore.shapes import TensorShape, as_shape
 from tmplcore.store import VariableStore, current_frame
 from tmplcore.variable import Extras, Variable
 
-__all__ = ["creator", "is_trainable", "new_variable", "variable_creator_scope"]
+__all__ = ["checked_modes", "create_variable", "creator", "is_trainable", "new_variable", "variable_creator_scope"]
 
+_filled: Final = tuple.__new__  # a named tuple's own constructor does the same in a call more
 _LISTS: Final = (list, tuple, set)
 _AUTO: Final = VariableSynchronization.AUTO
 _ON_READ: Final = VariableSynchronization.ON_READ
@@ -76,12 +77,12 @@ def _member(name: str | None, what: str, kind: type[_Mode], value: Any) -> _Mode
         ) from None
 
 
-def creator(frame: Frame) -> Callable[..., Any]:
-    """Return what makes a variable here: the creators in force, innermost first; called with keywords, as they are."""
-    made: Callable[..., Any] = _create
-    for wrapped in frame.around.creators:
+def creator(creators: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
+    """Return what makes a variable where some creators are in force, innermost last; it is called with keywords."""
+    made: Callable[..., Any] = create_variable
+    for wrapped in creators:
         made = partial(wrapped if callable(wrapped) else partial(_uncallable, wrapped), made)
-    return made if made is _create else partial(made, **_UNUSED)
+    return partial(made, **_UNUSED)
 
 
 def _uncallable(wrapped: Any, next_creator: Any, **_arguments: Any) -> NoReturn:
@@ -92,7 +93,7 @@ def _uncallable(wrapped: Any, next_creator: Any, **_arguments: Any) -> NoReturn:
     )
 
 
-def _create(
+def create_variable(
     initial_value: Any = None,
     trainable: Any = None,
     collections: Any = None,
@@ -138,14 +139,18 @@ def _create(
         key = None
         if (
             type(initial_value) is InitialCall
-            and initial_value.settled
+            and initial_value.bundled
+            and initial_value.shape is not None
             and initial_value.dtype is dtype
             and isinstance(shape, TensorShape)
         ):
             # Nobody can ask for a name until the variable is there, which then takes its names by being there.
-            prefix = frame.ops.text
-            check_op_name(name, prefix)
-            op_name = prefix + name
+            op_name = name
+            if frame.ops is ROOT:
+                check_name(name)
+            else:
+                check_op_name(name, frame.prefix)
+                op_name = frame.prefix + name
             key = store.names.vacant(op_name)
         if key is not None:
             fixed, wanted, dims = shape, dtype, initial_value.shape
@@ -155,7 +160,7 @@ def _create(
             start, wanted, dims, fixed = _started(op_name, store, initial_value, dtype, shape, validate_shape, journal)
         try:
             backend = store.backend
-            spec = VariableSpec(op_name, dims, wanted.dtype, bool(trainable))
+            spec: VariableSpec = _filled(VariableSpec, (op_name, dims, wanted.dtype, bool(trainable)))
             cell = backend.create(spec, start)
         except BaseException:
             if key is not None:  # as in TensorFlow, the names stay taken
@@ -331,7 +336,8 @@ def new_variable(
     if variable_def is not None:
         raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
     frame = current_frame()
-    variable = creator(frame)(
+    create = creator(frame.around.creators) if frame.around.creators else create_variable
+    variable = create(
         initial_value=initial_value,
         trainable=trainable,
         collections=collections,

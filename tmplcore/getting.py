@@ -7,7 +7,7 @@ from types import MethodType
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
-from tmplcore.creation import checked_modes, creator, is_trainable
+from tmplcore.creation import checked_modes, create_variable, creator, is_trainable
 from tmplcore.dtypes import DType, as_dtype, float32
 from tmplcore.errors import (
     InitializerError,
@@ -311,7 +311,8 @@ def find_or_create(
                     aggregation=aggregation,
                 )
                 return find_or_create_parts(store, name, shape, wanted, initializer, reuse, partitioner, create_part)
-        refuse_shape(initializer, shape)
+        if shape is not None:
+            refuse_shape(initializer, shape)
         found = store.by_key.get(name)
         if found is not None:
             if reuse is False:
@@ -374,7 +375,8 @@ def create_shared(
         journal = Journal()
         CURRENT.set(frame.with_journal(journal))
     try:
-        variable = creator(frame)(
+        create = creator(frame.around.creators) if frame.around.creators else create_variable
+        variable = create(
             initial_value=initial_value,
             trainable=trainable,
             collections=collections,

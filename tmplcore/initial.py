@@ -15,7 +15,7 @@ from tmplcore.backend import InitialValue
 from tmplcore.dtypes import DType, as_dtype
 from tmplcore.errors import BackendError, InitializerError, InvalidArgumentError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
-from tmplcore.random import drawing
+from tmplcore.random import begin, drawing, end
 from tmplcore.shapes import TensorShape
 
 __all__ = [
@@ -234,30 +234,22 @@ class InitialCall:
         # Ours need not hear that there is nothing to tell.
         self.tells = partition_info is not None if bundled else shape is not None and _takes_partition_info(initializer)
 
-    @property
-    def settled(self) -> bool:
-        """Whether calling it can do nothing but compute a value of this shape and dtype."""
-        return self.bundled and self.shape is not None
-
     def __call__(self) -> Any:
         """Compute the value."""
         if self.shape is None:
             return self.initializer()
-        return self._asked(self.initializer)
+        if self.tells:
+            return self.initializer(list(self.shape), dtype=self.dtype, partition_info=self.partition_info)
+        return self.initializer(list(self.shape), dtype=self.dtype)
 
     def blocks(self) -> Iterator[np.ndarray] | None:
         """Compute the value by pieces, if the initializer can; else return None."""
         by_blocks = getattr(self.initializer, "blocks", None)
         if by_blocks is None or self.shape is None:
             return None
-        pieces: Iterator[np.ndarray] = self._asked(by_blocks)
+        told = {"partition_info": self.partition_info} if self.tells else {}
+        pieces: Iterator[np.ndarray] = by_blocks(list(self.shape), dtype=self.dtype, **told)
         return pieces
-
-    def _asked(self, function: Callable[..., Any]) -> Any:
-        shape = list(self.shape or ())
-        if not self.tells:
-            return function(shape, dtype=self.dtype)
-        return function(shape, dtype=self.dtype, partition_info=self.partition_info)
 
 
 def initial_call(
@@ -370,10 +362,19 @@ class Start(InitialValue):
 
     def constant(self) -> Constant:
         """Compute the value, and check it."""
-        if isinstance(self._source, Constant):
-            return self._source
-        with drawing(self._seed, self._name):
-            value = self._source()
+        source = self._source
+        return source if isinstance(source, Constant) else self._read(self._drawn())
+
+    def _drawn(self) -> Any:
+        """Call the initializer, or function; random numbers are this variable's."""
+        token = begin(self._seed, self._name)
+        try:
+            return self._source()
+        finally:
+            end(token)
+
+    def _read(self, value: Any) -> Constant:
+        """Check what an initializer returned."""
         constant = as_constant(value, self._dtype)
         if self._shape is not None and constant.shape != self._shape:
             raise InitializerError(
@@ -385,7 +386,18 @@ class Start(InitialValue):
 
     def array(self) -> Any:
         """Return the whole value."""
-        return self.constant().value
+        source = self._source
+        if type(source) is Constant:
+            return source.value
+        value, dtype = self._drawn(), self._dtype
+        if (
+            dtype is not None
+            and type(value) is np.ndarray
+            and value.dtype is dtype.dtype
+            and value.shape == self._shape
+        ):
+            return value  # as nearly all are
+        return self._read(value).value
 
     def kept(self) -> Any:
         """Return the least that a variable must hold on to for `again`; no constant so large that it counts twice."""

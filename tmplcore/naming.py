@@ -275,6 +275,8 @@ class OpNames:
             or if ops were named in its directory: then `claim`, `pin` and `place` are needed.
         """
         key = name.lower()
+        if key == name:
+            key = name  # one string less to keep for each variable
         end = key.rfind("/") + 1
         place, base = key[:end], key[end:]
         if (
