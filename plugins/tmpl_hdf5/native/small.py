@@ -146,13 +146,21 @@ def _arrays(
 
 
 @final
+class _Buffer(io.BytesIO):
+    """Memory to gather in. Closing it, as Python does with garbage, would fail while there is a view of it."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@final
 class _Pieces:
     """A run of bytes of the file, gathered in two buffers in turn: one is filled while the other is written."""
 
     def __init__(self, pipe: Pipe, start: int) -> None:
         self._pipe = pipe
         self._start = self._end = start  # of what is in the buffer
-        self._buffer, self._other = io.BytesIO(), io.BytesIO()
+        self._buffer, self._other = _Buffer(), _Buffer()
         self._written: memoryview | None = None  # what is in the other one
 
     def add(self, arrays: list[Any], batch: Batch) -> None:
