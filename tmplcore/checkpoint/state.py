@@ -13,7 +13,7 @@ import numpy as np
 from tmplcore.checkpoint.adapter import Tree, adapters
 from tmplcore.checkpoint.columns import Columns
 from tmplcore.checkpoint.format import Box, LazyVariable, Reader
-from tmplcore.checkpoint.roster import Roster, roster_of
+from tmplcore.checkpoint.roster import Roster, roster_of, roster_of_all
 from tmplcore.checkpoint.slots import ArraySlot, LazySlot, ShardedSlot, Slot, VariableSlot
 from tmplcore.collections import GraphKeys
 from tmplcore.errors import InvalidTypeError, SaveError
@@ -94,7 +94,7 @@ class State:
     def trainable(self) -> frozenset[str] | None:
         """Return the names of the trainable variables; None if the object does not say."""
         if self.roster is not None:
-            return self.roster.trainable()
+            return self.roster.trainable
         if self.plain is not None:
             return None
         known = {name: place.trainable for name, place in self.places.items() if not isinstance(place, np.ndarray)}
@@ -156,6 +156,9 @@ def state_of(value: Any) -> State:
         return value
     if isinstance(value, Mapping):
         return _mapping_state(value)
+    if isinstance(value, VariableStore) and not value.get_collection(GraphKeys.LOCAL_VARIABLES):
+        if (roster := roster_of_all(value)) is not None:
+            return _roster_state(roster, value)
     if (variables := _variables(value)) is not None:
         return _variable_state(variables, value)
     for adapter in adapters():
@@ -198,10 +201,14 @@ def _variables(value: Any) -> list[Any] | None:
     return [variable for variable in variables if id(variable) not in local] if local else variables
 
 
+def _roster_state(roster: Roster, whole: Any) -> State:
+    return State(_Slots(roster.names, roster.variables), lambda: whole, roster.keys, roster.seed, roster=roster)
+
+
 def _variable_state(variables: Iterable[Any], whole: Any) -> State:
     found = list(variables)
     if (roster := roster_of(found)) is not None:
-        return State(_Slots(roster.names, found), lambda: whole, roster.keys, roster.seed, roster=roster)
+        return _roster_state(roster, whole)
     flat: dict[int, Any] = {}
     for variable in found:
         if _is_variable(variable):
