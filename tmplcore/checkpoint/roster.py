@@ -15,6 +15,7 @@ import numpy as np
 
 from tmplcore.arena import address_of, is_block
 from tmplcore.checkpoint.columns import Columns, Memory, identities
+from tmplcore.collections import GraphKeys
 from tmplcore.store import VariableStore
 from tmplcore.variable import Variable
 
@@ -137,7 +138,12 @@ def roster_of(variables: list[Any], revision: object = None) -> Roster | None:
 
 
 def roster_of_all(store: VariableStore) -> Roster | None:
-    """Return the roster of all variables of a store, that of the last save if none came or went; None as above."""
+    """Return the roster of all variables of a store, that of the last save if none came or went.
+
+    None if they do not go into one, or some are local: those are not saved.
+    """
+    if store.get_collection(GraphKeys.LOCAL_VARIABLES):
+        return None
     kept: Roster | None = store.roster
     if kept is not None and kept.is_all_of(store):
         return kept

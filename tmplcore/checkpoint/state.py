@@ -156,9 +156,8 @@ def state_of(value: Any) -> State:
         return value
     if isinstance(value, Mapping):
         return _mapping_state(value)
-    if isinstance(value, VariableStore) and not value.get_collection(GraphKeys.LOCAL_VARIABLES):
-        if (roster := roster_of_all(value)) is not None:
-            return _roster_state(roster, value)
+    if isinstance(value, VariableStore) and (roster := roster_of_all(value)) is not None:
+        return _roster_state(roster, value)
     if (variables := _variables(value)) is not None:
         return _variable_state(variables, value)
     for adapter in adapters():

@@ -9,7 +9,7 @@ Subclass it, say how the backend is made, and run pytest:
             return MyBackend(directory / "variables")
 
 Every test makes its own backend in a fresh directory. What a backend says of itself (`live`, `persistent`,
-`allocates`, `sliced`) decides what is asked of it.
+`allocates`, `sliced`, `in_place`) decides what is asked of it.
 """
 
 from __future__ import annotations
