@@ -54,7 +54,7 @@ class State:
         keys: Name → store key, of the variables where they differ (TensorFlow made the name unique, not the key).
         seed: The seed of the store that the variables are in; None if there is no one store.
         holder: The mapping that holds the plain arrays, if it can be changed.
-        plain: The places, if all of them are plain arrays.
+        plain: The places as columns, if all of them are plain arrays.
         roster: The variables as columns, if they are of one store and nothing about them is special.
     """
 
@@ -63,7 +63,7 @@ class State:
     keys: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     holder: MutableMapping[str, Any] | None = None
-    plain: Mapping[str, np.ndarray] | None = None
+    plain: Columns | None = None
     roster: Roster | None = None
 
     def arrays(self) -> Mapping[str, np.ndarray] | None:
@@ -245,9 +245,9 @@ def _variable_state(variables: Iterable[Any], whole: Any) -> State:
 def _mapping_state(mapping: Mapping[str, Any]) -> State:
     if isinstance(mapping, Reader):
         return State({name: LazySlot(name, variable) for name, variable in mapping.items()}, lambda: mapping)
-    if _is_plain(mapping):
+    if (plain := _plain(mapping)) is not None:
         holder = mapping if isinstance(mapping, MutableMapping) else None
-        return State(mapping, lambda: mapping, holder=holder, plain=mapping)
+        return State(mapping, lambda: mapping, holder=holder, plain=plain)
     slots, rebuild = _mapping_slots(mapping)
 
     def rebuilt() -> Any:
@@ -258,14 +258,14 @@ def _mapping_state(mapping: Mapping[str, Any]) -> State:
     return State(slots, rebuilt)
 
 
-def _is_plain(mapping: Mapping[str, Any]) -> bool:
-    """Tell whether a mapping is one of names to arrays that are saved and filled as they are."""
-    arrays = list(mapping.values())
-    if not arrays or list(map(type, arrays)).count(np.ndarray) < len(arrays) or set(map(type, mapping)) != {str}:
-        return False
+def _plain(mapping: Mapping[str, Any]) -> Columns | None:
+    """Return a mapping of names to arrays that are saved and filled as they are; None if it is another one."""
+    names, arrays = list(mapping), list(mapping.values())
+    if not arrays or list(map(type, arrays)).count(np.ndarray) < len(arrays) or set(map(type, names)) != {str}:
+        return None
     dtypes = list(map(_dtype_of, arrays))
     kinds = {dtypes[0].kind} if dtypes.count(dtypes[0]) == len(dtypes) else {dtype.kind for dtype in dtypes}
-    return kinds <= _PLAIN
+    return Columns(names, arrays) if kinds <= _PLAIN else None
 
 
 def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Callable[[], None]]]:
