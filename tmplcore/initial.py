@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, final
 import numpy as np
 
 from tmplcore import dtypes
+from tmplcore.arrays import to_numpy
 from tmplcore.backend import InitialValue
 from tmplcore.dtypes import DType, as_dtype
 from tmplcore.errors import BackendError, InitializerError, InvalidArgumentError, InvalidTypeError
@@ -83,7 +84,7 @@ def as_constant(value: Any, dtype: DType | None = None) -> Constant:
     if not (hasattr(value, "shape") and hasattr(value, "dtype")) or isinstance(value, np.generic):
         array, found = _from_python(value)
     elif isinstance(value, np.ndarray):
-        array, found = value, as_dtype(value.dtype)
+        array, found = to_numpy(value), as_dtype(value.dtype)
     else:
         return Constant(value, as_dtype(value.dtype), tuple(int(size) for size in value.shape))
     if dtype is not None and dtype is not found:
@@ -105,7 +106,7 @@ def _from_python(value: Any) -> tuple[np.ndarray, DType]:
     if not kinds <= _NUMBERS:
         raise _unreadable(value)
     try:
-        array = np.array(value, np.int64 if kinds == {range} else None)
+        array = np.array(value, np.int64) if kinds == {range} else to_numpy(value)
     except ValueError as error:
         raise InvalidArgumentError(f"Can't convert non-rectangular Python sequence to Tensor: {error}") from error
     if array.dtype.kind == "O":  # an int of more than 64 bits
@@ -422,7 +423,7 @@ class Start(InitialValue):
             with drawing(self._seed, self._name):
                 pieces = source.blocks()
         if pieces is None:
-            yield np.asarray(self.array()).reshape(-1)
+            yield to_numpy(self.array()).reshape(-1)
         else:
             yield from pieces
 

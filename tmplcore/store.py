@@ -91,6 +91,7 @@ class VariableStore:
         self.by_key: dict[str, Any] = {}
         self.partitioned: dict[str, PartitionedVariable] = {}
         self.roster: Any = None
+        self._taken_back = 0
 
     @property
     def backend(self) -> Backend:
@@ -109,6 +110,11 @@ class VariableStore:
         """All variables, in the order of their making, in whatever collections they are."""
         return list(self._all.values())
 
+    @property
+    def revision(self) -> tuple[int, int]:
+        """What is another whenever `variables` is: read before it, it says later whether that still holds."""
+        return len(self._all), self._taken_back
+
     def add(self, key: str, variable: Variable, journal: Journal | None) -> None:
         """Take in a variable that was made for this store, and note how to forget it, and its value with it.
 
@@ -120,7 +126,11 @@ class VariableStore:
         self._all[key] = variable
         if journal is not None:
             journal.append(partial(variable.backend.delete, variable.spec, variable._cell))
-            journal.append(partial(self._all.pop, key, None))
+            journal.append(partial(self._take_back, key))
+
+    def _take_back(self, key: str) -> None:
+        self._all.pop(key, None)
+        self._taken_back += 1  # last: no revision that was read before holds afterwards
 
     def has_named(self, op_name: str) -> bool:
         """Tell whether a variable has an op name, in whatever case."""

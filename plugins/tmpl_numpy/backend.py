@@ -44,6 +44,7 @@ class NumpyBackend(Backend):
 
     name: ClassVar[str] = "numpy"
     sliced: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._arena = Arena()

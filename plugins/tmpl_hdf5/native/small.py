@@ -112,7 +112,7 @@ def write_small(
         if batch.block is not None:
             data = blocks[batch.block][batch.at : batch.at + batch.end - batch.start]
             pipe.write(data, batch.start)
-            hashes[batch.rows] = _hashes(_arrays(batch.rows, values, frozenset(), raw))
+            hashes[batch.rows] = _hashes(_part_of(values, batch.rows))
             continue
         arrays = _arrays(batch.rows, values, foreign, raw)
         try:
@@ -131,18 +131,26 @@ def _hashes(arrays: list[Any]) -> Numbers:
 def _arrays(
     rows: slice | Numbers, values: list[Any], foreign: frozenset[int], raw: Callable[[int], np.ndarray]
 ) -> list[Any]:
-    if isinstance(rows, slice):
-        numbers: Any = range(rows.start, rows.stop)
-        arrays = values[rows]
-    else:
-        numbers = rows.tolist()
-        arrays = list(map(values.__getitem__, numbers))
+    arrays = _part_of(values, rows)
     if foreign or list(map(type, arrays)).count(np.ndarray) != len(arrays):
+        numbers = range(rows.start, rows.stop) if isinstance(rows, slice) else rows.tolist()
         return [
             array if type(array) is np.ndarray and row not in foreign else raw(row)
             for row, array in zip(numbers, arrays, strict=True)
         ]
     return arrays
+
+
+def _part_of(values: list[Any], rows: slice | Numbers) -> list[Any]:
+    return values[rows] if isinstance(rows, slice) else list(map(values.__getitem__, rows.tolist()))
+
+
+@final
+class _Buffer(io.BytesIO):
+    """Memory to gather in. Closing it, as Python does with garbage, would fail while there is a view of it."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 @final
@@ -152,7 +160,7 @@ class _Pieces:
     def __init__(self, pipe: Pipe, start: int) -> None:
         self._pipe = pipe
         self._start = self._end = start  # of what is in the buffer
-        self._buffer, self._other = io.BytesIO(), io.BytesIO()
+        self._buffer, self._other = _Buffer(), _Buffer()
         self._written: memoryview | None = None  # what is in the other one
 
     def add(self, arrays: list[Any], batch: Batch) -> None:
