@@ -10,7 +10,14 @@ from typing import Any, Final, NoReturn, TypeVar, final
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
 from tmplcore.dtypes import DType, as_dtype
-from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, InvalidTypeError, NestingError
+from tmplcore.errors import (
+    InitializerError,
+    InvalidArgumentError,
+    InvalidNameError,
+    InvalidTypeError,
+    NestingError,
+    NothingCreatedError,
+)
 from tmplcore.expression import ArrayExpression
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.initial import Constant, InitialCall, Start, as_constant, is_bundled
@@ -21,7 +28,7 @@ from tmplcore.shapes import TensorShape, as_shape
 from tmplcore.store import current_frame
 from tmplcore.variable import Extras, Variable
 
-__all__ = ["creator", "is_trainable", "new_variable", "variable_creator_scope"]
+__all__ = ["creator", "is_trainable", "new_variable", "nothing_created", "variable_creator_scope"]
 
 _LISTS: Final = (list, tuple, set)
 _AUTO: Final = VariableSynchronization.AUTO
@@ -96,7 +103,7 @@ def _create(
     initial_value: Any = None,
     trainable: Any = None,
     collections: Any = None,
-    validate_shape: bool = True,
+    validate_shape: Any = True,
     caching_device: Any = None,
     name: str | None = None,
     dtype: Any = None,
@@ -117,7 +124,14 @@ def _create(
             hint=f"collections=[{collections!r}]",
         )
     if not (constraint is None or callable(constraint)):
-        raise InvalidArgumentError(f"The `constraint` argument must be a callable, not {constraint!r}")
+        raise InvalidArgumentError(
+            f"The `constraint` argument must be a callable, not {constraint!r}",
+            hint="constraint=lambda value: numpy.clip(value, 0, 1)",
+        )
+    if type(validate_shape) is not bool and validate_shape is not None:
+        raise InvalidTypeError(
+            f"Expected bool for argument 'validate_shape' not {validate_shape!r}.", hint="validate_shape=False"
+        )
     if synchronization is not _AUTO or aggregation is not _NONE:
         synchronization, aggregation = checked_modes(name, synchronization, aggregation)
     frame = current_frame()
@@ -189,7 +203,7 @@ def _create(
     return variable
 
 
-def _check_fit(name: str, shape: tuple[int, ...], wanted: TensorShape, validate: bool) -> None:
+def _check_fit(name: str, shape: tuple[int, ...], wanted: TensorShape, validate: bool | None) -> None:
     """Refuse an initial value whose shape is none of those that a partly known shape allows."""
     if validate and not wanted.is_compatible_with(shape):
         raise InitializerError(
@@ -288,7 +302,10 @@ def new_variable(
         InvalidTypeError: The initial value is not an array.
     """
     if variable_def is not None:
-        raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
+        raise InvalidArgumentError(
+            "a variable cannot be made from a protocol buffer here (variable_def)",
+            hint="Variable(initial_value, name=...)",
+        )
     variable = creator()(
         initial_value=initial_value,
         trainable=trainable,
@@ -303,8 +320,18 @@ def new_variable(
         aggregation=aggregation,
         shape=shape,
     )
+    if variable is None:
+        raise nothing_created(name)
     current_frame().store.announce(variable)
     return variable
+
+
+def nothing_created(name: str | None) -> NothingCreatedError:
+    """Return the error for a creator that forgot to return what it made."""
+    return NothingCreatedError(
+        f"a variable creator returned None in the place of the variable {name}",
+        hint="end the creator in `return next_creator(**kwargs)`",
+    )
 
 
 @final
@@ -337,7 +364,12 @@ class variable_creator_scope:  # noqa: N801 - TensorFlow's name
         CURRENT.set(before.with_creators(self._creators))
 
     def __exit__(self, *_: object) -> None:
-        now, before = current_frame(), self._before
+        try:
+            now, before = current_frame(), self._before
+        except AttributeError:
+            raise NestingError(
+                "a variable_creator_scope is left that was never entered", hint="with variable_creator_scope(...):"
+            ) from None
         if now.around.creators is not self._creators or now.store is not before.store:
             raise NestingError(
                 "Exiting variable_creator_scope without proper nesting.",
