@@ -72,8 +72,10 @@ def check_names(names: Sequence[str]) -> bytes:
     if text.count(b"\0") != len(names) + 1:
         raise _refused(next(name for name in names if "\0" in name), "has a NUL character")
     check_text(text)
-    if len(text) > _LONGEST and (longest := max(names, key=len)) and len(longest.encode()) > _LONGEST:
-        raise _refused(longest[:40] + "…", f"is longer than {_LONGEST} bytes")
+    if len(text) > _LONGEST:
+        steps = np.diff(np.flatnonzero(np.frombuffer(text, np.uint8) == 0))  # a name's bytes and one
+        if steps.max() > _LONGEST + 1:
+            raise _refused(names[int(steps.argmax())][:40] + "…", f"is longer than {_LONGEST} bytes")
     return text
 
 

@@ -133,12 +133,10 @@ def find_layout(
             texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
             if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
                 return layout, texts
-        one: dict[Any, Any] = {}  # each shape is kept once
-        shapes = list(map(one.setdefault, map(_shape_of, values), map(_shape_of, values)))
-        dtypes = list(map(_dtype_of, values))
+        shapes, dtypes = _looked_at(values)
     except AttributeError:
         raise _not_an_array(names, values) from None
-    distinct = {id(dtype): dtype for dtype in dtypes}.values()
+    distinct = [dtypes[row] for row in _firsts(identities(dtypes))]
     if not all(isinstance(dtype, np.dtype) for dtype in distinct):
         raise _not_an_array(names, values)
     subject = _Subject(names, shapes, dtypes, _aliases(names, values), meta_size)
@@ -149,6 +147,26 @@ def find_layout(
     if layout.plan.packings:  # their sizes depend on the values
         return layout, texts
     return _layouts.keep(layout if memory is None else _remembered(layout, memory)), texts
+
+
+def _looked_at(values: list[Any]) -> tuple[list[tuple[int, ...]], list[np.dtype[Any]]]:
+    """Return shapes, of which equal ones are one object, and dtypes; a thousand at a time, as in `_fits`."""
+    one: dict[Any, Any] = {}
+    shapes: list[tuple[int, ...]] = []
+    dtypes: list[np.dtype[Any]] = []
+    for start in range(0, len(values), _AT_ONCE):
+        some = values[start : start + _AT_ONCE]
+        found = list(map(_shape_of, some))
+        shapes += map(one.setdefault, found, found)
+        dtypes += map(_dtype_of, some)
+    return shapes, dtypes
+
+
+def _firsts(ids: np.ndarray) -> list[int]:
+    """Return a row for each object that there is, given the ids of all."""
+    if (ids == ids[:1]).all():
+        return [0][: len(ids)]
+    return np.unique(ids, return_index=True)[1].tolist()  # type: ignore[no-any-return]
 
 
 def _remembered(layout: Layout, memory: Memory) -> Layout:
