@@ -24,6 +24,7 @@ OWN_GROUP = ".tmplcore"
 
 _LONGEST = 0xFFFF
 _SHORT = 2048
+_PIECE = 1 << 16  # bytes that are looked at together: they stay in the processor's cache
 _DOT, _SLASH = b"./"
 # Every bad pattern, in a text where each name stands between two NULs. `.` and `..` parts and empty parts mean
 # something else to HDF5 and to file systems; the last four are ours.
@@ -87,10 +88,13 @@ def check_text(text: bytes) -> None:
     """
     empty = dotted = True
     if len(text) > _SHORT:  # one pass says which patterns cannot be there, as a rule all
-        letters = np.frombuffer(text, np.uint8)
-        ends = (letters == 0) | (letters == _SLASH)
-        empty = bool((ends[1:] & ends[:-1]).any())
-        dotted = bool((ends[:-1] & (letters[1:] == _DOT)).any())
+        empty = dotted = False
+        everything = np.frombuffer(text, np.uint8)
+        for start in range(0, len(text), _PIECE):
+            letters = everything[start : start + _PIECE + 1]
+            ends = (letters == 0) | (letters == _SLASH)
+            empty = empty or bool((ends[1:] & ends[:-1]).any())
+            dotted = dotted or bool((ends[:-1] & (letters[1:] == _DOT)).any())
     for pattern, problem in (*(_BAD if empty else ()), *(_BAD_DOTS if dotted else ())):
         at = text.find(pattern)
         if at >= 0:

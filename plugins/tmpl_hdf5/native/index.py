@@ -346,7 +346,7 @@ def _check_names(text: bytes, rows: int) -> None:
             text.decode()
     except (UnicodeDecodeError, InvalidNameError) as error:
         raise DamagedError(f"its index has a name that cannot be: {error}") from None
-    if (found := text.count(b"\0") + 1) != rows:
+    if (found := np.count_nonzero(np.frombuffer(text, np.uint8) == 0) + 1) != rows:
         raise DamagedError(f"its index should have {rows} names and has {found}")
 
 

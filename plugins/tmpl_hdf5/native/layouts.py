@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass, field, replace
-from operator import attrgetter, eq
+from operator import attrgetter
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
 from tmpl_hdf5.native.dtypes import StoredType, stored_type, type_code
+from tmpl_hdf5.native.fits import AT_ONCE, fit
 from tmpl_hdf5.native.index import Kind
 from tmpl_hdf5.native.packing import chunk_shape, codec_for, filters_for
 from tmpl_hdf5.native.plan import Packing, Plan
@@ -24,7 +25,6 @@ from tmplcore.errors import SaveError
 __all__ = ["Layout", "find_layout"]
 
 _KEPT_BYTES = 64 << 20  # of structures of earlier saves
-_AT_ONCE = 1000
 _shape_of = attrgetter("shape")
 _dtype_of = attrgetter("dtype")
 
@@ -104,19 +104,13 @@ _layouts = _Layouts()
 
 
 def _fits(subject: _Subject, values: list[Any]) -> bool:
-    """Tell whether values have the shapes, dtypes and aliases of a layout.
-
-    A thousand at a time: after each step the objects are still in the processor's cache for the next, and their shapes
-    are never alive all at once, which would wake the garbage collector.
-    """
+    """Tell whether values have the shapes, dtypes and aliases of a layout."""
     ids = np.empty(len(values), np.intp)
     plain = True
-    for start in range(0, len(values), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
+    for start in range(0, len(values), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
         some = values[part]
-        if list(map(_dtype_of, some)) != subject.dtypes[part]:
-            return False
-        if not all(map(eq, map(_shape_of, some), subject.shapes[part])):
+        if not fit(some, subject.shapes[part], subject.dtypes[part]):
             return False
         ids[part] = identities(some)
         plain = plain and list(map(type, some)).count(np.ndarray) == len(some)
@@ -154,8 +148,8 @@ def _looked_at(values: list[Any]) -> tuple[list[tuple[int, ...]], list[np.dtype[
     one: dict[Any, Any] = {}
     shapes: list[tuple[int, ...]] = []
     dtypes: list[np.dtype[Any]] = []
-    for start in range(0, len(values), _AT_ONCE):
-        some = values[start : start + _AT_ONCE]
+    for start in range(0, len(values), AT_ONCE):
+        some = values[start : start + AT_ONCE]
         found = list(map(_shape_of, some))
         shapes += map(one.setdefault, found, found)
         dtypes += map(_dtype_of, some)

@@ -8,7 +8,6 @@ import stat
 import struct
 from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping
 from itertools import compress, repeat
-from operator import attrgetter, eq
 from pathlib import Path
 from typing import Any, final
 
@@ -17,6 +16,7 @@ import xxhash
 
 from tmpl_hdf5.native.blocks import read_exactly, read_into
 from tmpl_hdf5.native.check import check_meta, check_padding, check_rows
+from tmpl_hdf5.native.fits import AT_ONCE, are_plain, are_ready, fit
 from tmpl_hdf5.native.index import HEADER_SIZE, Header, Index
 from tmpl_hdf5.native.mapping import FileMap
 from tmpl_hdf5.native.metadata import decode_meta
@@ -42,9 +42,6 @@ _HEAD = 16 << 10  # read first: structure and index of a file of a few dozen var
 # A pipe in place of a file is not waited for.
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _LAYOUT = struct.Struct("<BBQQ")
-_shape_of = attrgetter("shape")
-_dtype_of = attrgetter("dtype")
-_is_plain = attrgetter("flags.carray")  # C order, aligned, writable
 
 
 @final
@@ -318,13 +315,18 @@ class NativeReader(Reader):
         rows = self._numbers(targets)
         types = self.index.types[rows]
         shapes, _, dtypes = self._expanded(types)
-        # Shapes one by one: 100,000 tuples kept at once would wake the garbage collector.
-        if not all(map(eq, map(_shape_of, outs), shapes)) or list(map(_dtype_of, outs)) != dtypes:
-            for name, out, shape, dtype in zip(targets, outs, shapes, dtypes, strict=True):
-                if out.shape != shape or out.dtype != dtype:
-                    raise ValueError(f"{name!r} is {shape} {dtype}, the array is {out.shape} {out.dtype}")
+        are_all_plain = True
+        for start in range(0, len(outs), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            if are_ready(outs[part], shapes[part], dtypes[part]):
+                continue
+            if not fit(outs[part], shapes[part], dtypes[part]):
+                for name, out, shape, dtype in zip(targets, outs, shapes, dtypes, strict=True):
+                    if out.shape != shape or out.dtype != dtype:
+                        raise ValueError(f"{name!r} is {shape} {dtype}, the array is {out.shape} {out.dtype}")
+            are_all_plain = are_all_plain and are_plain(outs[part])
         is_text = [stored.is_text for stored, _ in self.index.kinds]
-        if all(map(_is_plain, outs)) and not any(is_text):
+        if are_all_plain and not any(is_text):
             self._fill_named(rows, outs, targets, verify=verify)
             return
         for name, out in zip(targets, outs, strict=True):

@@ -209,8 +209,9 @@ class _Groups:
         size = _tree_node_size(self.rank, 8)
         trees = np.empty(len(self._nodes), np.int64)
         single = self._nodes <= 2 * self.rank
-        trees[single] = at + np.arange(np.count_nonzero(single)) * size
-        at += np.count_nonzero(single) * size
+        count = int(np.count_nonzero(single))
+        trees[single] = at + np.arange(count) * size
+        at += count * size
         for group in np.flatnonzero(~single).tolist():
             at += _tree_nodes(int(self._nodes[group]), self.rank) * size
             trees[group] = at - size  # the root is the last of its nodes

@@ -42,7 +42,7 @@ class Texts:
         """Return the bytes from `8 * number` on of some pieces, as they are in memory; 0 beyond a piece."""
         left = self.lengths[rows] - _WORD * number
         places = np.minimum(self.starts[rows] + _WORD * number, len(self._text))
-        return self._words[places] & _MASKS[np.minimum(np.maximum(left, 0), _WORD)]
+        return np.bitwise_and(self._words[places], _MASKS[np.minimum(np.maximum(left, 0), _WORD)])
 
 
 @final
