@@ -15,7 +15,7 @@ import math
 import struct
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ import xxhash
 
 from tmpl_hdf5.names import check_text
 from tmpl_hdf5.native.dtypes import StoredType, stored_type
+from tmpl_hdf5.native.fits import AT_ONCE
 from tmpl_hdf5.native.structure import FIRST_HEADER, Filter
 from tmplcore.checkpoint.stored import is_array_shape
 from tmplcore.errors import DamagedError, InvalidNameError, LaterVersionError, UnreadableError
@@ -182,10 +183,19 @@ class Index:
 
     def is_listed(self, names: Collection[str]) -> bool:
         """Tell whether these are the names of all variables, in their order."""
+        if len(names) != self.header.rows:
+            return False
+        at, left = 0, iter(names)
         try:
-            return len(names) == self.header.rows and "\0".join(names).encode() == self.text
+            for _ in range(0, len(names), AT_ONCE):  # in parts that stay in the processor's cache
+                part = "\0".join(islice(left, AT_ONCE)).encode() + b"\0"
+                end = at + len(part) - 1
+                if not self.text.startswith(part if end < len(self.text) else part[:-1], at):
+                    return False
+                at = end + 1
         except (TypeError, UnicodeEncodeError):  # no name of a checkpoint
             return False
+        return not names or end == len(self.text)
 
     @property
     def is_packed(self) -> Numbers:
@@ -341,7 +351,7 @@ def _check_names(text: bytes, rows: int) -> None:
     if not rows:
         return
     try:
-        check_text(b"\0" + text + b"\0")
+        check_text(text)
         if not text.isascii():
             text.decode()
     except (UnicodeDecodeError, InvalidNameError) as error:
