@@ -87,7 +87,7 @@ def check_text(text: bytes | memoryview) -> None:
     Raises:
         InvalidNameError: A name has no path of its own in an HDF5 file.
     """
-    empty = dotted = True
+    empty, dotted = True, b"." in bytes(text[:_SHORT])
     if len(text) > _SHORT:  # one pass says which patterns cannot be there, as a rule all
         everything = np.frombuffer(text, np.uint8)
         empty, dotted = everything[0] in _ENDS or everything[-1] in _ENDS, everything[0] == _DOT
@@ -98,7 +98,7 @@ def check_text(text: bytes | memoryview) -> None:
             dotted = dotted or bool((ends[:-1] & (letters[1:] == _DOT)).any())
         if not empty and not dotted:
             return
-    padded = b"\0%b\0" % text
+    padded = b"\0" + bytes(text) + b"\0"
     for pattern, problem in (*(_BAD if empty else ()), *(_BAD_DOTS if dotted else ())):
         at = padded.find(pattern)
         if at >= 0:

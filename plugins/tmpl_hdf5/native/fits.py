@@ -18,12 +18,12 @@ _rank_of: Final = attrgetter("ndim")
 _is_plain: Final = attrgetter("flags.carray")  # C order, aligned, writable
 
 
-def fit(arrays: list[Any], shapes: list[tuple[int, ...]], dtypes: list[np.dtype[Any]]) -> bool:
-    """Tell whether up to a thousand arrays have these shapes and dtypes."""
+def fit(arrays: list[Any], shapes: list[tuple[int, ...]], dtypes: list[np.dtype[Any]], *, plain: bool) -> bool:
+    """Tell whether up to a thousand arrays have these shapes and dtypes; `plain` ones are of NumPy's own class."""
     if list(map(_dtype_of, arrays)) != dtypes:
         return False
     shape, count = shapes[0], len(shapes)
-    if len(shape) == 1 and shapes.count(shape) == count and list(map(type, arrays)).count(np.ndarray) == count:
+    if plain and len(shape) == 1 and shapes.count(shape) == count:
         # The usual case where there are very many: two numbers, for which no tuple has to be made.
         return list(map(_rank_of, arrays)).count(1) == count and list(map(len, arrays)).count(shape[0]) == count
     return all(map(eq, map(_shape_of, arrays), shapes))

@@ -110,10 +110,10 @@ def _fits(subject: _Subject, values: list[Any]) -> bool:
     for start in range(0, len(values), AT_ONCE):
         part = slice(start, start + AT_ONCE)
         some = values[part]
-        if not fit(some, subject.shapes[part], subject.dtypes[part]):
+        plain = plain and list(map(type, some)).count(np.ndarray) == len(some)
+        if not fit(some, subject.shapes[part], subject.dtypes[part], plain=plain):
             return False
         ids[part] = identities(some)
-        plain = plain and list(map(type, some)).count(np.ndarray) == len(some)
     return subject.aliases == (_twins(ids) if plain else _aliases(subject.names, values))
 
 
