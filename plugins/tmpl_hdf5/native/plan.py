@@ -75,7 +75,7 @@ class Plan:
     large: Numbers = field(init=False)
     header: Header = field(init=False)
     tail: bytes = field(init=False)
-    image: bytearray = field(init=False)
+    image: Numbers = field(init=False)
     _chunk_headers: dict[int, int] = field(init=False, default_factory=dict)
     _flags: tuple[frozenset[str] | None, Numbers] | None = field(init=False, default=None)
 
@@ -110,9 +110,9 @@ class Plan:
     def _tree(self, names: bytes) -> Tree:
         """Return the paths of every variable, of the index and of the metadata, given the names with NULs around."""
         own = "".join(f"{OWN_GROUP}/{leaf}\0" for leaf in ("index", "meta")).encode()
-        tree = Tree(names + own)
+        tree = Tree(names, own)
         if not tree.is_clear:  # a variable is called as a scope is
-            tree = Tree("\0".join(["", *to_paths(self.names), ""]).encode() + own)
+            tree = Tree("\0".join(["", *to_paths(self.names), ""]).encode(), own)
         return tree
 
     def _headers(self, objects: Numbers) -> tuple[list[DatasetHeader], Numbers]:
@@ -185,7 +185,7 @@ class Plan:
         structure.set_end(header.size)
         # The metadata is one string: its length is in the datatype, the message behind an empty dataspace.
         at = int(structure.addresses[1]) + DatasetHeader.DIMENSIONS_AT + 8 + 4
-        structure.image[at : at + 4] = header.meta_size.to_bytes(4, "little")
+        struct.pack_into("<I", structure.image, at, header.meta_size)
 
     def flags(self, trainable: frozenset[str] | None) -> Numbers:
         """Return the index's flags of all variables, given the names of the trainable ones."""
@@ -227,7 +227,7 @@ class Plan:
             struct.pack_into("<Q", self.image, self._chunk_headers[row], root)
             trees.append(tree)
             at += len(tree)
-        self.image += b"".join(trees)
+        self.image = np.concatenate((self.image, np.frombuffer(b"".join(trees), np.uint8)))
         struct.pack_into("<Q", self.image, 40, end)
         table = encode_table(self.kinds, self.aliases, self.lengths, packed)
         self.tail = self.tail[: self.header.names] + table.ljust(self.header.table)

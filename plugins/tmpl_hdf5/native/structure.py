@@ -104,14 +104,14 @@ class Structure:
     targets: Numbers
     headers: list[DatasetHeader]
     kinds: Numbers
-    image: bytearray = field(init=False)
+    image: Numbers = field(init=False)
     addresses: Numbers = field(init=False)
     _members: list[Numbers] = field(init=False)
 
     def __post_init__(self, tree: Tree) -> None:
         at = self._place_objects()
         groups = _Groups(tree, self.targets, self.addresses, at)
-        self.image = bytearray(groups.end)
+        self.image = np.zeros(groups.end, np.uint8)
         struct.pack_into(
             "<8s8BHHIQQQQQQIIQQ",
             self.image,
@@ -217,7 +217,7 @@ class _Groups:
             trees[group] = at - size  # the root is the last of its nodes
         return trees, at
 
-    def fill(self, image: bytearray) -> None:
+    def fill(self, image: Numbers) -> None:
         """Write all of it into the file's structure."""
         _fill_group_headers(_rows(image, self._headers, len(self.trees), _GROUP_HEADER), self.trees, self.heaps)
         _fill_heaps(image, self._tree, self._at, self.heaps, self._sizes)
@@ -226,7 +226,7 @@ class _Groups:
         _fill_symbol_nodes(nodes, self._node, self._slot, self._names, self._targets)
         self._fill_trees(image)
 
-    def _fill_trees(self, image: bytearray) -> None:
+    def _fill_trees(self, image: Numbers) -> None:
         rank, nodes, first = self.rank, self._nodes, self._first
         children = self._symbols + np.arange(int(first[-1])) * (8 + 80 * self.leaf_rank)
         largest = np.empty(len(children), np.int64)
@@ -250,7 +250,7 @@ class _Groups:
             below = children[first[group] : first[group + 1]]
             keys = np.concatenate(([0], largest[first[group] : first[group + 1]]))
             levels, _ = _tree_levels(keys[:, None], below, rank, at, kind=0)
-            image[at : at + len(levels)] = levels
+            image[at : at + len(levels)] = np.frombuffer(levels, np.uint8)
             at += len(levels)
 
 
@@ -260,9 +260,9 @@ def _heap_layout(length: Numbers, group: Numbers, first: Numbers) -> tuple[Numbe
     return ends[:-1] - ends[first[:-1]][group] + 8, ends[first[1:]] - ends[first[:-1]] + 8
 
 
-def _fill_heaps(image: bytearray, tree: Tree, at: Numbers, heaps: Numbers, sizes: Numbers) -> None:
+def _fill_heaps(image: Numbers, tree: Tree, at: Numbers, heaps: Numbers, sizes: Numbers) -> None:
     """Write the local heaps: their heads, and every name at its address."""
-    words = np.frombuffer(image, "<u8")  # everything in a structure begins at a multiple of 8
+    words = image.view("<u8")  # everything in a structure begins at a multiple of 8
     head = np.empty((len(heaps), _HEAP_HEADER // 8), np.int64)
     head[:, 0] = int.from_bytes(b"HEAP", "little")
     # Size of the data, head of the free list (1: there is none), address of the data.
@@ -366,9 +366,9 @@ def _tree_node_size(rank: int, key: int) -> int:
     return 24 + (2 * rank + 1) * key + 2 * rank * 8
 
 
-def _rows(image: bytearray, at: int, count: int, size: int) -> Numbers:
+def _rows(image: Numbers, at: int, count: int, size: int) -> Numbers:
     """Return a part of the image as rows of bytes, to be written to."""
-    return np.frombuffer(image, np.uint8, count * size, at).reshape(count, size)
+    return image[at : at + count * size].reshape(count, size)
 
 
 def _message(number: int, body: bytes) -> bytes:

@@ -12,6 +12,8 @@ Numbers = np.ndarray[Any, np.dtype[Any]]
 
 _SLASH = ord("/")
 _WORD = 8
+_PIECE = 1 << 16  # bytes that are looked at together, and
+_AT_ONCE = 1 << 13  # pieces: what is made of them stays in the cache, and takes no new memory, which is slow to get
 _LONG = 128  # bytes; longer pieces are compared as Python's
 _MASKS = np.frombuffer(b"".join(b"\xff" * n + bytes(_WORD - n) for n in range(_WORD + 1)), np.uint64)  # first n bytes
 
@@ -21,7 +23,7 @@ class Texts:
     """Short pieces of one text, without NULs.
 
     Args:
-        text: The text.
+        text: The text, and eight bytes more.
         starts: Where each piece begins.
         lengths: How many bytes it has.
     """
@@ -38,11 +40,15 @@ class Texts:
         start = int(self.starts[row])
         return self._text[start : start + int(self.lengths[row])]
 
-    def words(self, rows: Numbers, number: int) -> Numbers:
+    def words(self, rows: Numbers | slice, number: int) -> Numbers:
         """Return the bytes from `8 * number` on of some pieces, as they are in memory; 0 beyond a piece."""
-        left = self.lengths[rows] - _WORD * number
-        places = np.minimum(self.starts[rows] + _WORD * number, len(self._text))
-        return np.bitwise_and(self._words[places], _MASKS[np.minimum(np.maximum(left, 0), _WORD)])
+        starts, lengths = self.starts[rows] + _WORD * number, self.lengths[rows] - _WORD * number
+        found = np.empty(len(starts), np.uint64)
+        for first in range(0, len(starts), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            places = np.minimum(starts[part], len(self._words) - 1)
+            found[part] = self._words[places] & _MASKS[np.minimum(np.maximum(lengths[part], 0), _WORD)]
+        return found
 
 
 @final
@@ -50,7 +56,8 @@ class Tree:
     """Paths, taken apart into groups and leaves. A link is one path, or one group in its parent.
 
     Args:
-        text: The path of every link, UTF-8, without the leading `/`, a NUL before each and one at the end.
+        parts: Parts of one text: the path of every link, UTF-8, without the leading `/`, a NUL before each and one at
+            the end.
 
     Attributes:
         parents: The number of every group's parent: -1 of the root, number 0. None comes before its parent.
@@ -62,9 +69,10 @@ class Tree:
 
     __slots__ = ("groups", "is_clear", "links", "order", "parents")
 
-    def __init__(self, text: bytes) -> None:
-        letters = np.frombuffer(text, np.uint8)
-        marks = np.flatnonzero((letters == 0) | (letters == _SLASH))
+    def __init__(self, *parts: bytes) -> None:
+        text = b"".join((*parts, bytes(_WORD)))
+        letters = np.frombuffer(text, np.uint8, len(text) - _WORD)
+        marks = _marks(letters)
         nuls = np.flatnonzero(letters[marks] == 0)
         starts, ends = marks[nuls[:-1]] + 1, marks[nuls[1:]]
         leaves = marks[nuls[1:] - 1] + 1  # behind the last slash, or the NUL before the path
@@ -79,11 +87,11 @@ class Tree:
 
 def _sorted(group: Numbers, links: Texts) -> tuple[Numbers, bool]:
     """Return links in the order of groups and names, and whether no two are the same."""
-    longest, rows = int(links.lengths.max()), np.arange(len(group))
+    longest = int(links.lengths.max())
     if longest > _LONG:
-        pairs = list(zip(group.tolist(), map(links.__getitem__, rows.tolist()), strict=True))
+        pairs = list(zip(group.tolist(), map(links.__getitem__, range(len(group))), strict=True))
         return np.array(sorted(range(len(pairs)), key=pairs.__getitem__), np.int64), len(set(pairs)) == len(pairs)
-    words = [links.words(rows, number) for number in reversed(range(-(-longest // _WORD)))]
+    words = [links.words(slice(None), number) for number in reversed(range(-(-longest // _WORD)))]
     keys = [*(word.view(">u8").astype(np.uint64) for word in words), group]  # numbers ordered as their bytes are
     order = np.lexsort(keys)
     same = np.ones(len(order) - 1, bool)
@@ -101,7 +109,11 @@ def _groups(text: bytes, starts: Numbers, lengths: Numbers) -> tuple[Numbers, Nu
         starts: Where each path begins.
         lengths: How many bytes of it are its scope.
     """
-    heads = np.flatnonzero(_differ_from_before(text, starts, lengths))
+    new = [
+        _differ_from_before(text, starts[at : at + _AT_ONCE], lengths[at : at + _AT_ONCE])
+        for at in range(0, len(starts), _AT_ONCE)
+    ]
+    heads = np.flatnonzero(np.concatenate(new))
     numbers = {b"": 0}
     parents, ends, found = [-1], [0], []
     for start, length in zip(starts[heads].tolist(), lengths[heads].tolist(), strict=True):
@@ -121,9 +133,18 @@ def _groups(text: bytes, starts: Numbers, lengths: Numbers) -> tuple[Numbers, Nu
     return group, np.array(parents, np.int64), np.array(ends, np.int64)
 
 
+def _marks(letters: Numbers) -> Numbers:
+    """Return where the NULs and the slashes are."""
+    found = []
+    for start in range(0, len(letters), _PIECE):
+        some = letters[start : start + _PIECE]
+        found.append(np.flatnonzero((some == 0) | (some == _SLASH)) + start)
+    return np.concatenate(found)
+
+
 def _words(text: bytes) -> Numbers:
-    """Return the eight bytes from each place of a text on, as if zeros followed it."""
-    return np.ndarray((len(text) + 1,), np.uint64, text + bytes(_WORD), 0, (1,))
+    """Return the eight bytes from each place of a text on."""
+    return np.ndarray((len(text) - _WORD + 1,), np.uint64, text, 0, (1,))
 
 
 def _differ_from_before(text: bytes, starts: Numbers, lengths: Numbers) -> Numbers:
@@ -134,6 +155,6 @@ def _differ_from_before(text: bytes, starts: Numbers, lengths: Numbers) -> Numbe
     new[:1] = True
     new[1:] |= (lengths[1:] != lengths[:-1]) | (last[1:] != last[:-1])
     for at in range(0, min(int(lengths.max()), _LONG) - _WORD, _WORD):
-        some = words[np.minimum(starts + at, len(text))]
+        some = words[np.minimum(starts + at, len(words) - 1)]
         new[1:] |= (some[1:] != some[:-1]) & (lengths[1:] > at + _WORD)
     return new
