@@ -150,9 +150,15 @@ def _looked_at(values: list[Any]) -> tuple[list[tuple[int, ...]], list[np.dtype[
     dtypes: list[np.dtype[Any]] = []
     for start in range(0, len(values), AT_ONCE):
         some = values[start : start + AT_ONCE]
-        found = list(map(_shape_of, some))
-        shapes += map(one.setdefault, found, found)
-        dtypes += map(_dtype_of, some)
+        count, shape, dtype = len(some), some[0].shape, some[0].dtype
+        like_first = [one.setdefault(shape, shape)] * count, [dtype] * count
+        if list(map(type, some)).count(np.ndarray) == count and fit(some, *like_first, plain=True):
+            shapes += like_first[0]
+            dtypes += like_first[1]
+        else:
+            found = list(map(_shape_of, some))
+            shapes += map(one.setdefault, found, found)
+            dtypes += map(_dtype_of, some)
     return shapes, dtypes
 
 
@@ -213,9 +219,13 @@ def _kinds(subject: _Subject, texts: dict[int, Text]) -> tuple[np.ndarray, list[
     # Hashing a dtype is slow, and models have few: they are told apart by identity first. So are shapes.
     numbers_of_shapes = _numbered(subject.shapes)
     keys = _numbered(subject.dtypes) * (numbers_of_shapes.max(initial=0) + 1) + numbers_of_shapes
-    _, rows, types = np.unique(keys, return_index=True, return_inverse=True)
-    found = {row: number(row) for row in sorted({*rows.tolist(), *texts})}
-    types = np.array([found[row] for row in rows.tolist()], np.int64)[types]
+    if (keys == keys[:1]).all():
+        rows, types = [0][: len(keys)], keys
+    else:
+        _, firsts, types = np.unique(keys, return_index=True, return_inverse=True)
+        rows = firsts.tolist()
+    found = {row: number(row) for row in sorted({*rows, *texts})}
+    types = np.array([found[row] for row in rows], np.int64)[types]
     for row in texts:
         types[row] = found[row]
     return types, kinds, foreign
