@@ -42,13 +42,9 @@ class Texts:
 
     def words(self, rows: Numbers | slice, number: int) -> Numbers:
         """Return the bytes from `8 * number` on of some pieces, as they are in memory; 0 beyond a piece."""
-        starts, lengths = self.starts[rows] + _WORD * number, self.lengths[rows] - _WORD * number
-        found = np.empty(len(starts), np.uint64)
-        for first in range(0, len(starts), _AT_ONCE):
-            part = slice(first, first + _AT_ONCE)
-            places = np.minimum(starts[part], len(self._words) - 1)
-            found[part] = self._words[places] & _MASKS[np.minimum(np.maximum(lengths[part], 0), _WORD)]
-        return found
+        left = self.lengths[rows] - _WORD * number
+        places = np.minimum(self.starts[rows] + _WORD * number, len(self._words) - 1)
+        return np.bitwise_and(self._words[places], _MASKS[np.minimum(np.maximum(left, 0), _WORD)])
 
 
 @final
@@ -91,8 +87,12 @@ def _sorted(group: Numbers, links: Texts) -> tuple[Numbers, bool]:
     if longest > _LONG:
         pairs = list(zip(group.tolist(), map(links.__getitem__, range(len(group))), strict=True))
         return np.array(sorted(range(len(pairs)), key=pairs.__getitem__), np.int64), len(set(pairs)) == len(pairs)
-    words = [links.words(slice(None), number) for number in reversed(range(-(-longest // _WORD)))]
-    keys = [*(word.view(">u8").astype(np.uint64) for word in words), group]  # numbers ordered as their bytes are
+    keys = [np.empty(len(group), np.uint64) for _ in range(-(-longest // _WORD))]  # the last word first
+    for number, key in enumerate(reversed(keys)):
+        for start in range(0, len(group), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            key[part] = links.words(part, number).view(">u8")  # a number that is ordered as the bytes are
+    keys.append(group)
     order = np.lexsort(keys)
     same = np.ones(len(order) - 1, bool)
     for key in keys:
