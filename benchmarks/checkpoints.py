@@ -7,7 +7,8 @@ cell is the median over the rounds, and ratios are of medians of the same run. V
 includes fsync; `cold` reads after the page cache was told to forget the file. The reference for reads is one `preadv`
 of the payload into fresh memory. Peak memory is what the process grew by over having the variables (`VmHWM`). `cpu` is
 the processor's time of the repeated save, in all threads. `store` is what a user calls: `CheckpointManager.save` of a
-`VariableStore`; `ours` is the format alone, given a dictionary of arrays.
+`VariableStore`; `ours` is the format alone, given a dictionary of arrays. `floor` does by hand what Python must do that
+takes nothing on trust: it looks at each array once, hashes it, and writes as many bytes as `ours`.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
 
 Arrays = dict[str, np.ndarray]
 
@@ -151,6 +154,61 @@ class Ours(Peer):
     def mapped(self, path: Path) -> Any:
         with self.format.open(path) as reader:
             return reader.read(mapped=True)
+
+
+class Floor(Peer):
+    """Each array looked at once, gathered and hashed while it is in the cache; as many bytes written; no format."""
+
+    lists = loads = False
+    step = 4000
+
+    def prepare(self, arrays: Arrays) -> Any:
+        values = list(arrays.values())
+        self.names, self.dtypes = list(arrays), [value.dtype for value in values]
+        self.flat = all(value.ndim == 1 for value in values)
+        self.shapes = [len(value) if self.flat else value.shape for value in values]
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "checkpoint"
+            Ours().save(path, arrays, False)
+            self.size = path.stat().st_size
+        self.more = bytes(self.size - sum(value.nbytes for value in values))
+        return arrays
+
+    def looked_at(self, arrays: Arrays) -> Iterator[list[np.ndarray]]:
+        assert list(arrays) == self.names
+        everything = list(arrays.values())
+        for start in range(0, len(everything), self.step):
+            values = everything[start : start + self.step]
+            assert list(map(type, values)).count(np.ndarray) == len(values)
+            assert list(map(attrgetter("dtype"), values)) == self.dtypes[start : start + self.step]
+            if self.flat:  # half of the time that tuples take
+                assert list(map(attrgetter("ndim"), values)).count(1) == len(values)
+                assert list(map(len, values)) == self.shapes[start : start + self.step]
+            else:
+                assert list(map(attrgetter("shape"), values)) == self.shapes[start : start + self.step]
+            yield values
+
+    def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
+        fd = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(fd, 0, self.size)
+        at = os.pwrite(fd, self.more, 0)
+        for values in self.looked_at(arrays):
+            for data in [b"".join(values)] if self.flat else values:
+                at += os.pwrite(fd, data, at)
+            np.fromiter(map(xxhash.xxh3_64_intdigest, values), np.uint64, len(values))
+        if durable:
+            os.fsync(fd)
+        os.close(fd)
+
+    def into(self, path: Path, arrays: Arrays) -> None:
+        fd = os.open(path, os.O_RDONLY)
+        at = len(self.more)
+        for values in self.looked_at(arrays):
+            assert all(map(attrgetter("flags.carray"), values))
+            for start in range(0, len(values), 1000):
+                at += os.preadv(fd, values[start : start + 1000], at)
+        os.close(fd)
 
 
 class Store(Peer):
@@ -386,6 +444,7 @@ class Zarr(Peer):
 
 PEERS: dict[str, Callable[[], Peer]] = {
     "raw": Raw,
+    "floor": Floor,
     "ours": Ours,
     "store": Store,
     "safetensors": Safetensors,
@@ -404,12 +463,14 @@ PEERS: dict[str, Callable[[], Peer]] = {
 # for the format before it was written.
 TARGETS: dict[str, tuple[str, str, str, dict[str, float]]] = {
     "repeated save ÷ raw pwrite": ("repeat", "raw", "repeat", {"a": 1.0, "b": 1.0, "c": 2.5, "d": 1.6}),
+    "repeated save ÷ floor": ("repeat", "floor", "repeat", {}),
     "durable save ÷ raw + fsync": ("durable", "raw", "durable", {"a": 0.8, "b": 0.8, "c": 2.0, "d": 1.5}),
     "first save ÷ raw pwrite": ("first", "raw", "repeat", {"a": 1.2, "b": 1.4, "c": 20, "d": 10}),
     "first save ÷ safetensors": ("first", "safetensors", "first", {"a": 1.0, "b": 1.0, "c": 0.5, "d": 0.5}),
     "repeated save ÷ safetensors": ("repeat", "safetensors", "repeat", {"a": 1.0, "b": 1.0, "c": 0.1, "d": 0.2}),
     "durable save ÷ safetensors": ("durable", "safetensors", "durable", {"a": 1.0, "b": 1.0, "c": 0.1, "d": 0.2}),
     "restore into arrays ÷ raw preadv": ("into", "raw", "load", {"a": 0.8, "b": 0.9, "c": 3, "d": 1.2}),
+    "restore into arrays ÷ floor": ("into", "floor", "into", {}),
     "the same, cold": ("into_cold", "raw", "load_cold", {}),
     "verified restore ÷ safetensors": ("verified", "safetensors", "load", {"a": 1.0, "b": 1.0, "c": 0.25, "d": 0.4}),
     "list ÷ safetensors": ("list", "safetensors", "list", {"a": 1.0, "b": 0.5, "c": 0.2, "d": 0.2}),
@@ -485,6 +546,9 @@ def child(name: str, kind: str, directory: Path) -> dict[str, float]:
         peer.list(path)
         with measured(out, "list"):
             peer.list(path)
+    if isinstance(peer, Floor):
+        with measured(out, "into"):
+            peer.into(path, arrays)
     if isinstance(peer, Ours):
         for work in ("into", "verified"):
             with measured(out, work):

@@ -73,7 +73,7 @@ class InitialValue(ABC):
         Joined together the pieces are `array()`, bit for bit. An initializer that cannot work by pieces
         (orthogonal, a user's function) yields one piece.
         """
-        yield np.asarray(self.array()).reshape(-1)
+        yield to_numpy(self.array()).reshape(-1)
 
 
 class Backend(ABC):
@@ -86,6 +86,8 @@ class Backend(ABC):
         persistent: True if values outlast the process (HDF5).
         allocates: False if cells have no values at all (`shapes`, for dry runs).
         sliced: True if `read_slice` and `write_slice` touch only what they are asked for.
+        in_place: True if values are only ever written into the array that a variable of known shape began with: `numpy`
+            and `arrays` return the same objects as long as the cell lives, so a save need not look for others.
     """
 
     name: ClassVar[str]
@@ -93,6 +95,7 @@ class Backend(ABC):
     persistent: ClassVar[bool] = False
     allocates: ClassVar[bool] = True
     sliced: ClassVar[bool] = False
+    in_place: ClassVar[bool] = False
 
     @abstractmethod
     def create(self, spec: VariableSpec, initial: InitialValue) -> Cell:

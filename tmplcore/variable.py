@@ -62,7 +62,6 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         key: What `get_variable` was asked for. The name can differ from it where that was taken already.
         dtype: The type of an element; it equals NumPy's.
         shape: The shape: a tuple of ints, or an unknown `TensorShape`.
-        trainable: Whether an optimizer is to change it.
         spec: Its description for backends.
         backend: What keeps the value.
         graph: The store it was made in.
@@ -77,13 +76,13 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         "_save_slice_info",
         "_seed",
         "_source",
+        "_trainable",
         "backend",
         "dtype",
         "graph",
         "key",
         "shape",
         "spec",
-        "trainable",
     )
 
     key: str | None
@@ -92,7 +91,6 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     graph: VariableStore
     dtype: DType
     shape: TensorShape
-    trainable: Any
     _cell: Cell
     _dims: tuple[int, ...] | None
     _extras: Extras
@@ -100,6 +98,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     _save_slice_info: SaveSliceInfo | None
     _seed: int
     _source: Any
+    _trainable: Any
 
     @classmethod
     def made(
@@ -123,7 +122,7 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         self.graph = graph
         self.dtype = dtype
         self.shape = shape
-        self.trainable = trainable
+        self._trainable = trainable
         self._extras = extras
         self._origin = origin
         self._cell = cell
@@ -156,6 +155,11 @@ class Variable(ArrayExpression, metaclass=_Constructor):
     def origin(self) -> tuple[str, int, str]:
         """File, line and function of the code that made it."""
         return located(self._origin)
+
+    @property
+    def trainable(self) -> Any:
+        """Whether an optimizer is to change it; as it was passed."""
+        return self._trainable
 
     @property
     def constraint(self) -> Callable[..., Any] | None:

@@ -15,9 +15,11 @@ import numpy as np
 
 from tmplcore.arena import address_of, is_block
 from tmplcore.checkpoint.columns import Columns, Memory, identities
+from tmplcore.collections import GraphKeys
+from tmplcore.store import VariableStore
 from tmplcore.variable import Variable
 
-__all__ = ["Roster", "roster_of"]
+__all__ = ["Roster", "roster_of", "roster_of_all"]
 
 _trainable_of = attrgetter("trainable")
 _dtype_of = attrgetter("dtype")
@@ -41,18 +43,19 @@ class Roster:
         names: Their names in a checkpoint.
         keys: Name → store key, where they differ.
         seed: The seed of their store.
+        trainable: The names of the trainable ones.
+        variables: The variables.
     """
 
-    def __init__(self, variables: list[Variable]) -> None:
-        self._variables = variables  # held: an id is that of this very object as long as it lives
+    def __init__(self, variables: list[Variable], revision: object = None) -> None:
+        self.variables = variables  # held: an id is that of this very object as long as it lives
+        self._revision = revision  # of their store, if they are all that is in it
         self._ids = identities(variables)
         self._backend = variables[0].backend
         self._specs = list(map(_spec_of, variables))
         self._cells = list(map(_cell_of, variables))
         self._dtypes = list(map(_dtype_of, self._specs))
-        # Each is replaced as a whole: several threads may save one store.
-        self._known: tuple[np.ndarray, Columns] | None = None
-        self._trainable: tuple[list[Any], frozenset[str]] = [], frozenset()
+        self._kept: Columns | None = None
         self.names: list[str] = list(map(_name_of, self._specs))
         keys = list(map(_key_of, variables))
         self.keys: Mapping[str, str] = {}
@@ -60,6 +63,7 @@ class Roster:
             pairs = zip(self.names, keys, strict=True)
             self.keys = {name: key for name, key in pairs if key is not None and key != name}
         self.seed: int = variables[0].graph.seed
+        self.trainable = frozenset(compress(self.names, map(_trainable_of, variables)))
 
     @property
     def live(self) -> bool:
@@ -70,26 +74,20 @@ class Roster:
         """Tell whether these are the variables."""
         return len(variables) == len(self._ids) and np.array_equal(self._ids, identities(variables))
 
-    def trainable(self) -> frozenset[str]:
-        """Return the names of the trainable variables; the same object as long as they are the same."""
-        flags = list(map(_trainable_of, self._variables))
-        known, names = self._trainable
-        if flags != known:
-            names = frozenset(compress(self.names, flags))
-            self._trainable = flags, names
-        return names
+    def is_all_of(self, store: VariableStore) -> bool:
+        """Tell whether these are all variables of their store."""
+        return self._revision == store.revision
 
     def arrays(self) -> Columns | None:
         """Return the values; None if one of them has not the dtype that its variable has."""
+        if self._kept is not None:
+            return self._kept
         arrays = self._backend.arrays(self._specs, self._cells)
-        ids = identities(arrays)
-        if (known := self._known) is not None and np.array_equal(ids, known[0]):
-            return known[1]
         if list(map(_dtype_of, arrays)) != self._dtypes:
             return None
-        columns = Columns(self.names, arrays, self._places(arrays))
-        # Held, so that an id is that of this very array; whoever puts another in its place is seen.
-        self._known = None if columns.memory is None else (ids, columns)
+        if not self._backend.in_place:
+            return Columns(self.names, arrays)
+        self._kept = columns = Columns(self.names, arrays, self._places(arrays))
         return columns
 
     def _places(self, arrays: list[np.ndarray]) -> Memory | None:
@@ -112,24 +110,45 @@ class Roster:
 
     def memories(self) -> Columns | None:
         """Return the memory of the values, to read straight into; None if some value has none, or another dtype."""
+        if self._backend.in_place:
+            return self.arrays()
         arrays = self._backend.memories(self._specs, self._cells)
         if arrays is None or list(map(_dtype_of, arrays)) != self._dtypes:
             return None
         return Columns(self.names, arrays)
 
 
-def roster_of(variables: list[Any]) -> Roster | None:
-    """Return the roster of variables, that of the last save if they are the same; None if they do not go into one."""
+def roster_of(variables: list[Any], revision: object = None) -> Roster | None:
+    """Return the roster of variables, that of the last save if they are the same; None if they do not go into one.
+
+    Args:
+        variables: The variables.
+        revision: That of their store before they were listed, if they are all that is in it.
+    """
     if not variables or type(variables[0]) is not Variable:
         return None
     store = variables[0].graph
     kept: Roster | None = store.roster
-    if kept is not None and kept.is_of(variables):
+    if kept is not None and kept.is_of(variables) and revision is None:
         return kept
     if set(map(type, variables)) != {Variable} or not _simple(variables):
         return None
-    store.roster = roster = Roster(variables)
+    store.roster = roster = Roster(variables, revision)
     return roster
+
+
+def roster_of_all(store: VariableStore) -> Roster | None:
+    """Return the roster of all variables of a store, that of the last save if none came or went.
+
+    None if they do not go into one, or some are local: those are not saved.
+    """
+    if store.get_collection(GraphKeys.LOCAL_VARIABLES):
+        return None
+    kept: Roster | None = store.roster
+    if kept is not None and kept.is_all_of(store):
+        return kept
+    revision = store.revision
+    return roster_of(store.variables, revision)
 
 
 def _simple(variables: list[Variable]) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from tmplcore.checkpoint.adapter import Tree, adapters
 from tmplcore.checkpoint.columns import Columns
 from tmplcore.checkpoint.format import Box, LazyVariable, Reader
-from tmplcore.checkpoint.roster import Roster, roster_of
+from tmplcore.checkpoint.roster import Roster, roster_of, roster_of_all
 from tmplcore.checkpoint.slots import ArraySlot, LazySlot, ShardedSlot, Slot, VariableSlot
 from tmplcore.collections import GraphKeys
 from tmplcore.errors import InvalidTypeError, SaveError
@@ -54,7 +54,7 @@ class State:
         keys: Name → store key, of the variables where they differ (TensorFlow made the name unique, not the key).
         seed: The seed of the store that the variables are in; None if there is no one store.
         holder: The mapping that holds the plain arrays, if it can be changed.
-        plain: The places, if all of them are plain arrays.
+        plain: The places as columns, if all of them are plain arrays.
         roster: The variables as columns, if they are of one store and nothing about them is special.
     """
 
@@ -63,7 +63,7 @@ class State:
     keys: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     holder: MutableMapping[str, Any] | None = None
-    plain: Mapping[str, np.ndarray] | None = None
+    plain: Columns | None = None
     roster: Roster | None = None
 
     def arrays(self) -> Mapping[str, np.ndarray] | None:
@@ -94,7 +94,7 @@ class State:
     def trainable(self) -> frozenset[str] | None:
         """Return the names of the trainable variables; None if the object does not say."""
         if self.roster is not None:
-            return self.roster.trainable()
+            return self.roster.trainable
         if self.plain is not None:
             return None
         known = {name: place.trainable for name, place in self.places.items() if not isinstance(place, np.ndarray)}
@@ -156,6 +156,8 @@ def state_of(value: Any) -> State:
         return value
     if isinstance(value, Mapping):
         return _mapping_state(value)
+    if isinstance(value, VariableStore) and (roster := roster_of_all(value)) is not None:
+        return _roster_state(roster, value)
     if (variables := _variables(value)) is not None:
         return _variable_state(variables, value)
     for adapter in adapters():
@@ -198,10 +200,14 @@ def _variables(value: Any) -> list[Any] | None:
     return [variable for variable in variables if id(variable) not in local] if local else variables
 
 
+def _roster_state(roster: Roster, whole: Any) -> State:
+    return State(_Slots(roster.names, roster.variables), lambda: whole, roster.keys, roster.seed, roster=roster)
+
+
 def _variable_state(variables: Iterable[Any], whole: Any) -> State:
     found = list(variables)
     if (roster := roster_of(found)) is not None:
-        return State(_Slots(roster.names, found), lambda: whole, roster.keys, roster.seed, roster=roster)
+        return _roster_state(roster, whole)
     flat: dict[int, Any] = {}
     for variable in found:
         if _is_variable(variable):
@@ -239,9 +245,9 @@ def _variable_state(variables: Iterable[Any], whole: Any) -> State:
 def _mapping_state(mapping: Mapping[str, Any]) -> State:
     if isinstance(mapping, Reader):
         return State({name: LazySlot(name, variable) for name, variable in mapping.items()}, lambda: mapping)
-    if _is_plain(mapping):
+    if (plain := _plain(mapping)) is not None:
         holder = mapping if isinstance(mapping, MutableMapping) else None
-        return State(mapping, lambda: mapping, holder=holder, plain=mapping)
+        return State(mapping, lambda: mapping, holder=holder, plain=plain)
     slots, rebuild = _mapping_slots(mapping)
 
     def rebuilt() -> Any:
@@ -252,14 +258,14 @@ def _mapping_state(mapping: Mapping[str, Any]) -> State:
     return State(slots, rebuilt)
 
 
-def _is_plain(mapping: Mapping[str, Any]) -> bool:
-    """Tell whether a mapping is one of names to arrays that are saved and filled as they are."""
-    arrays = list(mapping.values())
-    if not arrays or list(map(type, arrays)).count(np.ndarray) < len(arrays) or set(map(type, mapping)) != {str}:
-        return False
+def _plain(mapping: Mapping[str, Any]) -> Columns | None:
+    """Return a mapping of names to arrays that are saved and filled as they are; None if it is another one."""
+    names, arrays = list(mapping), list(mapping.values())
+    if not arrays or list(map(type, arrays)).count(np.ndarray) < len(arrays) or set(map(type, names)) != {str}:
+        return None
     dtypes = list(map(_dtype_of, arrays))
     kinds = {dtypes[0].kind} if dtypes.count(dtypes[0]) == len(dtypes) else {dtype.kind for dtype in dtypes}
-    return kinds <= _PLAIN
+    return Columns(names, arrays) if kinds <= _PLAIN else None
 
 
 def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Callable[[], None]]]:
@@ -288,7 +294,7 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Ca
                 put(name, ArraySlot(name, value, replace))
             elif isinstance(value, Mapping) and not isinstance(value, LazyVariable):
                 add(value, f"{name}/")
-            elif (tree := _tree(value)) is not None:
+            elif (tree := _tree(name, value)) is not None:
                 add_tree(tree, f"{name}/", value, replace)
             else:
                 put(name, _leaf(name, value, replace))
@@ -305,10 +311,14 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Ca
 
         rebuild.append(finish)
 
-    def _tree(value: Any) -> Tree | None:
+    def _tree(name: str, value: Any) -> Tree | None:
         if isinstance(value, _NO_TREE):
             return None
-        return next((tree for adapter in known if (tree := adapter.tree(value)) is not None), None)
+        try:
+            return next((tree for adapter in known if (tree := adapter.tree(value)) is not None), None)
+        except SaveError as error:
+            error.add_note(f"this is in {name!r}")
+            raise
 
     def _leaf(name: str, value: Any, replace: Callable[[Any], None] | None) -> Slot:
         if isinstance(value, LazyVariable):

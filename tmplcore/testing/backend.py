@@ -9,7 +9,7 @@ Subclass it, say how the backend is made, and run pytest:
             return MyBackend(directory / "variables")
 
 Every test makes its own backend in a fresh directory. What a backend says of itself (`live`, `persistent`,
-`allocates`, `sliced`) decides what is asked of it.
+`allocates`, `sliced`, `in_place`) decides what is asked of it.
 """
 
 from __future__ import annotations
@@ -246,6 +246,19 @@ class BackendContract:
         expected = 1 if stored.live else 0
         assert float(to_numpy(earlier)[0]) == expected
         assert float(to_numpy(cell.value)[0]) == 1
+
+    def test_values_that_are_changed_in_place_stay_the_same_objects(self, stored: Backend) -> None:
+        if not stored.in_place:
+            pytest.skip("values of this backend are exchanged")
+        of = spec("v", (2, 3))
+        cell = stored.create(of, Given(np.zeros((2, 3), np.float32)))
+        array = stored.numpy(of, cell)
+        stored.assign(of, cell, np.ones((2, 3)))
+        stored.add(of, cell, 2)
+        stored.write_slice(of, cell, 0, [5, 6, 7])
+        assert stored.numpy(of, cell) is array
+        assert stored.arrays([of], [cell])[0] is array
+        assert same(array, np.array([[5, 6, 7], [3, 3, 3]], np.float32))
 
     def test_a_live_value_changed_in_place_changes_the_variable(self, stored: Backend) -> None:
         of = spec("v", (2,), trainable=False)
