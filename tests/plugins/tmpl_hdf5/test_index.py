@@ -14,11 +14,6 @@ from tmplcore.errors import DamagedError
 
 BYTES = stored_type("|u1")
 KINDS = [(BYTES, (64,)), (BYTES, (100,)), (BYTES, (0,)), (stored_type("<f8"), ())]
-    (stored_type("|u1"), (64,)),
-    (stored_type("|u1"), (100,)),
-    (stored_type("|u1"), (0,)),
-    (stored_type("<f8"), ()),
-]
 PLACES = st.lists(
     st.tuples(st.sampled_from([0, 64, 128, 192, 200, 256, 320, 384, 448, -64, 1 << 61]), st.integers(0, 4)), max_size=5
 )
