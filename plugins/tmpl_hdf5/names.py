@@ -68,14 +68,20 @@ def check_names(names: Sequence[str]) -> bytes:
         raise _refused(name, "is not Unicode text (it has a lone surrogate)") from None
     if not names:
         return text
-    if np.count_nonzero(np.frombuffer(text, np.uint8) == 0) != len(names) + 1:
+    nuls = _nuls(text) if len(text) > _SHORT else None
+    if (text.count(b"\0") if nuls is None else len(nuls)) != len(names) + 1:
         raise _refused(next(name for name in names if "\0" in name), "has a NUL character")
     check_text(memoryview(text)[1:-1])
-    if len(text) > _LONGEST:
-        steps = np.diff(np.flatnonzero(np.frombuffer(text, np.uint8) == 0))  # a name's bytes and one
-        if steps.max() > _LONGEST + 1:
-            raise _refused(names[int(steps.argmax())][:40] + "…", f"is longer than {_LONGEST} bytes")
+    if nuls is not None and (steps := np.diff(nuls)).max() > _LONGEST + 1:  # a name's bytes and one
+        raise _refused(names[int(steps.argmax())][:40] + "…", f"is longer than {_LONGEST} bytes")
     return text
+
+
+def _nuls(text: bytes) -> np.ndarray:
+    """Return where the NULs are."""
+    letters = np.frombuffer(text, np.uint8)
+    pieces = range(0, len(text), _PIECE)
+    return np.concatenate([np.flatnonzero(letters[start : start + _PIECE] == 0) + start for start in pieces])
 
 
 def check_text(text: bytes | memoryview) -> None:

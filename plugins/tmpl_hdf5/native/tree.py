@@ -130,15 +130,16 @@ def _groups(text: bytes, starts: Numbers, lengths: Numbers) -> tuple[Numbers, Nu
                 parent = number
         found.append(number)
     group = np.repeat(np.array(found, np.int64), np.diff(np.append(heads, len(starts))))
-    return group, np.array(parents, np.int64), np.array(ends, np.int64)
+    return group, np.array(parents, np.int64), np.array(ends, starts.dtype)
 
 
 def _marks(letters: Numbers) -> Numbers:
     """Return where the NULs and the slashes are."""
+    kind = np.int32 if len(letters) < 1 << 31 else np.int64
     found = []
     for start in range(0, len(letters), _PIECE):
         some = letters[start : start + _PIECE]
-        found.append(np.flatnonzero((some == 0) | (some == _SLASH)) + start)
+        found.append((np.flatnonzero((some == 0) | (some == _SLASH)) + start).astype(kind))
     return np.concatenate(found)
 
 
