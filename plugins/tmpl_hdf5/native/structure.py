@@ -112,7 +112,8 @@ class Structure:
     def __post_init__(self, tree: Tree) -> None:
         at = self._place_objects()
         groups = _Groups(tree, self.targets, self.addresses, at)
-        self.image = np.zeros(groups.end, np.uint8)
+        # No array of NumPy's own: it asks for huge pages then, which a virtual machine may have to be given first.
+        self.image = np.frombuffer(bytearray(groups.end), np.uint8)
         struct.pack_into(
             "<8s8BHHIQQQQQQIIQQ",
             self.image,

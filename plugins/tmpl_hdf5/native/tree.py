@@ -116,18 +116,27 @@ def _groups(text: bytes, starts: Numbers, lengths: Numbers) -> tuple[Numbers, Nu
     heads = np.flatnonzero(np.concatenate(new))
     numbers = {b"": 0}
     parents, ends, found = [-1], [0], []
+
+    def add_outer(scope: bytes, start: int) -> int:
+        missing = []
+        while (scope := scope.rpartition(b"/")[0]) not in numbers:
+            missing.append(scope)
+        for scope in reversed(missing):
+            parents.append(numbers[scope.rpartition(b"/")[0]])
+            ends.append(start + len(scope))
+            numbers[scope] = len(parents) - 1
+        return len(parents) - 1
+
     for start, length in zip(starts[heads].tolist(), lengths[heads].tolist(), strict=True):
         scope = text[start : start + length]
         number = numbers.get(scope)
         if number is None:
-            missing = [scope]
-            while (parent := numbers.get(scope := scope.rpartition(b"/")[0])) is None:
-                missing.append(scope)
-            for scope in reversed(missing):
-                number = numbers[scope] = len(parents)
-                parents.append(parent)
-                ends.append(start + len(scope))
-                parent = number
+            parent = numbers.get(scope.rpartition(b"/")[0])
+            if parent is None:
+                parent = add_outer(scope, start)
+            number = numbers[scope] = len(parents)
+            parents.append(parent)
+            ends.append(start + length)
         found.append(number)
     group = np.repeat(np.array(found, np.int64), np.diff(np.append(heads, len(starts))))
     return group, np.array(parents, np.int64), np.array(ends, starts.dtype)
