@@ -7,9 +7,10 @@ from types import MethodType
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
-from tmplcore.creation import checked_modes, create_variable, creator, is_trainable
+from tmplcore.creation import checked_modes, create_variable, creator, is_trainable, nothing_created
 from tmplcore.dtypes import DType, as_dtype, float32
 from tmplcore.errors import (
+    CreatorError,
     InitializerError,
     InvalidArgumentError,
     InvalidTypeError,
@@ -39,7 +40,7 @@ _KNOWN_DTYPES: Final[dict[Any, DType]] = {float32: float32}
 
 
 def get_variable(
-    name: str,
+    name: str | None,
     shape: Any = None,
     dtype: Any = None,
     initializer: Any = None,
@@ -60,7 +61,7 @@ def get_variable(
     Which of the two, the scope's reuse flag says. What is None is taken from the scope.
 
     Args:
-        name: The name below the scope.
+        name: The name below the scope. At the root None is a name, too: of the variable that has none.
         shape: The shape: an int, a list, a tuple. Not to be given with a constant as initializer.
         dtype: The type of an element; float32 unless the scope says otherwise.
         initializer: A function `(shape, dtype) -> array`, a class of such, a function without arguments that
@@ -109,7 +110,7 @@ def get_variable(
         and aggregation is _NONE
     ):
         try:
-            variable = frame.store.by_key[scope._prefix + name]
+            variable = frame.store.by_key[scope._prefix + name]  # type: ignore[operator]
             wanted = settings.dtype if dtype is None else dtype
             if (shape is None or tuple(shape) == variable._dims) and (
                 wanted is variable.dtype or _KNOWN_DTYPES[wanted] is variable.dtype
@@ -117,8 +118,15 @@ def get_variable(
                 return variable
         except (LookupError, TypeError, ValueError, AttributeError):
             pass
-    if not isinstance(name, str):
-        raise InvalidTypeError(f"a variable's name must be a string, not {type(name).__name__}: {name!r}")
+    full_name: Any
+    if isinstance(name, str):
+        full_name = scope._prefix + name
+    elif name is None and not scope._prefix:
+        full_name = None  # at the root there is one variable without a name; TensorFlow calls it `Variable`
+    else:
+        raise InvalidTypeError(
+            f"a variable's name must be a string, not {type(name).__name__}: {name!r}", hint='get_variable("w", [2, 3])'
+        )
     if regularizer is None:
         regularizer = settings.regularizer
     if initializer is None:
@@ -149,7 +157,7 @@ def get_variable(
         if getter is None:
             return find_or_create(
                 frame.store,
-                scope._prefix + name,
+                full_name,
                 shape,
                 dtype,
                 initializer,
@@ -173,7 +181,7 @@ def get_variable(
             )
         return getter(
             MethodType(find_or_create, frame.store),
-            name=scope._prefix + name,
+            name=full_name,
             shape=shape,
             dtype=dtype,
             initializer=initializer,
@@ -199,7 +207,7 @@ def get_variable(
 
 
 def get_local_variable(
-    name: str,
+    name: str | None,
     shape: Any = None,
     dtype: Any = None,
     initializer: Any = None,
@@ -363,7 +371,7 @@ def create_shared(
         if initializer is None and shape is None:
             raise InitializerError(
                 f"Variable {name} did not get an initializer, so its `shape` argument must be specified.",
-                hint=f"get_variable({name.rpartition('/')[2]!r}, shape=[...])",
+                hint=f"get_variable({str(name).rpartition('/')[2]!r}, shape=[...])",
             )
         whole, dims = as_shape_and_dims(shape)
         initial_value = initial_call(name, initializer, whole, dims, dtype, partition_info)
@@ -390,6 +398,8 @@ def create_shared(
             aggregation=aggregation,
             shape=given_shape,
         )
+        if create is not create_variable:
+            _check_created(variable, name)
         if getattr(variable, "key", "") is None:
             variable.key = name
         store.share(name, variable, journal)
@@ -407,6 +417,17 @@ def create_shared(
             if around is not None:
                 around.extend(journal)
     return variable
+
+
+def _check_created(variable: Any, name: str) -> None:
+    """Refuse what a creator returned, if it is no variable."""
+    if variable is None:
+        raise nothing_created(name)
+    if not hasattr(variable, "name"):
+        raise CreatorError(
+            f"a variable creator returned {variable!r} for {name}, which is no variable",
+            hint="end the creator in `return next_creator(**kwargs)`",
+        )
 
 
 def _regularized(store: VariableStore, full_name: str, variable: Any, regularizer: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Final, NoReturn, final
 
-from tmplcore.errors import InvalidArgumentError, InvalidTypeError, NestingError
+from tmplcore.errors import InvalidArgumentError, InvalidTypeError, NestingError, NotEnteredError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.modes import ReuseMode
 from tmplcore.name_scoping import store_of
@@ -95,7 +95,10 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
                 hint="reuse=tmplcore.AUTO_REUSE finds or creates",
             )
         if auxiliary_name_scope is not True and auxiliary_name_scope is not False:
-            raise InvalidTypeError(f"The auxiliary_name_scope must be True or False, not {auxiliary_name_scope!r}")
+            raise InvalidTypeError(
+                f"The auxiliary_name_scope must be True or False, not {auxiliary_name_scope!r}",
+                hint="auxiliary_name_scope=False opens no name scope",
+            )
         self._target = name_or_scope
         self._values = None if values is None else _listed(values)
         self._reuse = reuse
@@ -189,7 +192,10 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
         name = self._target
         if name is not None:
             if not isinstance(name, str):
-                raise InvalidTypeError(f"VariableScope: name_or_scope must be a string or VariableScope, not {name!r}")
+                raise InvalidTypeError(
+                    f"VariableScope: name_or_scope must be a string or VariableScope, not {name!r}",
+                    hint='variable_scope("model")',
+                )
             return name, name
         if self._reuse:
             raise InvalidArgumentError(
@@ -198,7 +204,10 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
             )
         wanted = self._default_name
         if not isinstance(wanted, str):
-            raise InvalidTypeError(f"VariableScope: default_name must be a string, not {wanted!r}")
+            raise InvalidTypeError(
+                f"VariableScope: default_name must be a string, not {wanted!r}",
+                hint='variable_scope(None, default_name="dense")',
+            )
         if self._number is None:
             self._number = opened.numbered(wanted)
         return wanted, self._number
@@ -206,7 +215,13 @@ class variable_scope:  # noqa: N801 - TensorFlow's name
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        inner = self._inner
+        try:
+            inner = self._inner
+        except AttributeError:
+            raise NotEnteredError(
+                f"variable_scope {self._target!r} is left, but it was never entered",
+                hint="with variable_scope(...): enters and leaves it",
+            ) from None
         if _get() is inner and (outer := inner.outer) is not None:  # the usual case
             _set(outer)
         else:

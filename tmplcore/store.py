@@ -11,7 +11,7 @@ from weakref import ref
 
 from tmplcore.backend import Backend, Cell
 from tmplcore.collections import Collections
-from tmplcore.errors import FinalizedError, InvalidNameError, InvalidTypeError, NestingError
+from tmplcore.errors import FinalizedError, InvalidNameError, InvalidTypeError, NestingError, StoreNestingError
 from tmplcore.frame import CURRENT, Around, Frame, Parked
 from tmplcore.journal import Journal
 from tmplcore.naming import ROOT, OpNames, check_name
@@ -382,12 +382,13 @@ def reset_default_store() -> None:
     """Put a new store in the place of the one that nobody entered; its variables are gone.
 
     Raises:
-        AssertionError: A store is entered (`with store.as_default()`). TensorFlow raises this error too.
+        StoreNestingError: A store is entered (`with store.as_default()`).
     """
     if not current_frame().around.base:
-        raise AssertionError(
+        raise StoreNestingError(
             "Do not use reset_default_graph() to clear nested graphs. If you need a cleared graph, exit the nesting "
-            "and create a new graph."
+            "and create a new graph.",
+            hint="with VariableStore().as_default(): starts afresh anywhere",
         )
     CURRENT.set(_base_frame(_DEFAULT.reset()))
 
@@ -409,9 +410,14 @@ class _AsDefault:
         return self._store
 
     def __exit__(self, *_: object) -> None:
-        inner, outer = CURRENT.get(), self._outer
-        if inner.store is not self._store:
+        try:
+            inner, outer = CURRENT.get(), self._outer
+        except (AttributeError, LookupError):
             raise NestingError(
+                "a store is left that was never entered", hint="with store.as_default(): enters and leaves it"
+            ) from None
+        if inner.store is not self._store:
+            raise StoreNestingError(
                 "Nesting violated for default stack of stores: another store was entered and not left",
                 hint="leave stores in the opposite order of entering them",
             )

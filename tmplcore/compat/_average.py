@@ -80,7 +80,10 @@ class ExponentialMovingAverage:
         chosen = list(trainable_variables() if var_list is None else var_list)
         for variable in chosen:
             if as_dtype(variable.dtype).base_dtype not in (float16, float32, float64):
-                raise InvalidTypeError(f"The variables must be half, float, or double: {variable.name}")
+                raise InvalidTypeError(
+                    f"The variables must be half, float, or double: {variable.name}",
+                    hint="average floats; cast the variable, or leave it out of var_list",
+                )
             if variable not in self._averages:
                 self._averages[variable] = self._shadow(variable)
                 if isinstance(variable, Variable):

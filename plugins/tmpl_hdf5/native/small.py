@@ -20,7 +20,7 @@ __all__ = ["Batch", "batches", "runs", "write_small"]
 
 _BATCH = 1 << 20  # bytes that are gathered and hashed at a time: they stay in the cache
 _RUN = 1 << 14  # bytes that lie in memory as in the file; fewer are gathered
-_PIECE = 2 << 20  # bytes that are handed to the other thread: writing them takes far longer than handing them over
+_PIECE = 1 << 20  # bytes that are handed to the other thread: writing them takes far longer than handing them over
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
