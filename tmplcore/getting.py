@@ -12,7 +12,6 @@ from tmplcore.dtypes import DType, as_dtype, float32
 from tmplcore.errors import (
     CreatorError,
     InitializerError,
-    InvalidArgumentError,
     InvalidTypeError,
     VariableExistsError,
     VariableMismatchError,
@@ -33,7 +32,6 @@ __all__ = ["get_local_variable", "get_variable"]
 
 _get: Final = CURRENT.get
 _set: Final = CURRENT.set
-_reset: Final = CURRENT.reset
 _AUTO: Final = VariableSynchronization.AUTO
 _NONE: Final = VariableAggregation.NONE
 _KNOWN_DTYPES: Final[dict[Any, DType]] = {float32: float32}
@@ -102,7 +100,8 @@ def get_variable(
     settings = scope._settings
     # The shortest way to a variable that is there: it does nothing but look, and leaves all doubts to the long way.
     if (
-        scope._finds
+        scope._reuse
+        and settings.plain
         and custom_getter is None
         and partitioner is None
         and (initializer is None or callable(initializer))
@@ -152,7 +151,7 @@ def get_variable(
     outside = frame
     if frame.ops is not ROOT:
         outside = frame._outside or frame.outside()
-        token = _set(outside)
+        _set(outside)
     try:
         if getter is None:
             return find_or_create(
@@ -173,14 +172,11 @@ def get_variable(
                 synchronization,
                 aggregation,
             )
-        if not callable(getter):
-            raise InvalidArgumentError(
-                f"Passed a custom_getter which is not callable: {getter}",
-                hint="a getter is a function: "
-                "def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
-            )
+        store = frame.store
+        if store.last_getter is None:
+            store.last_getter = MethodType(find_or_create, store)
         return getter(
-            MethodType(find_or_create, frame.store),
+            store.last_getter,
             name=full_name,
             shape=shape,
             dtype=dtype,
@@ -200,10 +196,7 @@ def get_variable(
     finally:
         if outside is not frame:
             now = _get()
-            if now is outside:
-                _reset(token)
-            else:
-                _set(now.with_ops(frame.ops))
+            _set(frame if now is outside else now.with_ops(frame.ops))
 
 
 def get_local_variable(

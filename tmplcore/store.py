@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
@@ -53,6 +53,7 @@ class VariableStore:
         noted_ops: The ops beside those of variables.
         finalized: Whether nothing may be added any more.
         lock: Held while variables are made, and throughout a template's first call.
+        last_getter: `tmplcore.getting.find_or_create` for this store, as custom getters get it; None before one asked.
         roster: What `tmplcore.checkpoint.roster` knows of the variables that were saved last.
 
     Example:
@@ -90,6 +91,7 @@ class VariableStore:
         self.finalized = False
         self.by_key: dict[str, Any] = {}
         self.partitioned: dict[str, PartitionedVariable] = {}
+        self.last_getter: Callable[..., Any] | None = None
         self.roster: Any = None
         self._taken_back = 0
 
