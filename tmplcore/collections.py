@@ -52,6 +52,7 @@ class GraphKeys:
     WHILE_CONTEXT: Final = "while_context"
 
 
+_append: Final = list.append  # what `_Items.append` does for others, who may not know how to undo it
 _GLOBAL: Final = GraphKeys.GLOBAL_VARIABLES
 _TRAINABLE: Final = GraphKeys.TRAINABLE_VARIABLES
 
@@ -77,11 +78,6 @@ class _Items(list[Any]):
         if self._frozen is None:
             self._frozen = tuple(self)
         return self._frozen
-
-    def add(self, item: Any) -> None:
-        """Append on behalf of the library, which notes for itself how to undo it."""
-        self._frozen = None
-        list.append(self, item)
 
     def discard(self, item: Any) -> None:
         """Take the last occurrence of this very object out, if there is one."""
@@ -167,18 +163,23 @@ class Collections:
 
     def add(self, key: Any, item: Any) -> None:
         """Append `item` to the collection `key`."""
-        try:
-            items = self._items[key]
-        except (KeyError, TypeError):
-            items = self.ref(key)
-        items.add(item)
-        if (journal := self._journal()) is not None:
-            journal.append(partial(items.discard, item))
+        self.add_to_each((key,), item, self._journal())
 
     def add_to_all(self, keys: Any, item: Any) -> None:
         """Append `item` to each of several collections; a string is one key, a key listed twice counts once."""
-        for key in dict.fromkeys((keys,) if isinstance(keys, str) else keys):
-            self.add(key, item)
+        self.add_to_each(dict.fromkeys((keys,) if isinstance(keys, str) else keys), item, self._journal())
+
+    def add_to_each(self, keys: Iterable[Any], item: Any, journal: Journal | None) -> None:
+        """Append `item` to the collections `keys`, on behalf of the library, which knows the journal."""
+        for key in keys:
+            try:
+                items = self._items[key]
+            except (KeyError, TypeError):
+                items = self.ref(key)
+            items._frozen = None
+            _append(items, item)
+            if journal is not None:
+                journal.append(partial(items.discard, item))
 
     def get(self, key: Any, scope: str | None = None) -> list[Any]:
         """Return a copy of a collection, or of that part of it whose names match `scope`.

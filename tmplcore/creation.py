@@ -13,16 +13,18 @@ from tmplcore.dtypes import DType, as_dtype
 from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, InvalidTypeError, NestingError
 from tmplcore.expression import ArrayExpression
 from tmplcore.frame import CURRENT, Frame
-from tmplcore.initial import Constant, InitialCall, Start, as_constant, is_bundled
+from tmplcore.initial import Constant, InitialCall, Start, as_constant
+from tmplcore.journal import Journal
 from tmplcore.modes import VariableAggregation, VariableSynchronization
-from tmplcore.naming import check_name, check_op_name
+from tmplcore.naming import BESIDE_CALL, ROOT, check_name, check_op_name
 from tmplcore.origin import caller
 from tmplcore.shapes import TensorShape, as_shape
-from tmplcore.store import current_frame
+from tmplcore.store import VariableStore, current_frame
 from tmplcore.variable import Extras, Variable
 
-__all__ = ["creator", "is_trainable", "new_variable", "variable_creator_scope"]
+__all__ = ["checked_modes", "create_variable", "creator", "is_trainable", "new_variable", "variable_creator_scope"]
 
+_filled: Final = tuple.__new__  # a named tuple's own constructor does the same in a call more
 _LISTS: Final = (list, tuple, set)
 _AUTO: Final = VariableSynchronization.AUTO
 _ON_READ: Final = VariableSynchronization.ON_READ
@@ -38,8 +40,7 @@ _UNUSED: Final = dict.fromkeys(
 
 _Mode = TypeVar("_Mode", VariableSynchronization, VariableAggregation)
 
-# The ops beside a variable that TensorFlow makes, so that their names are as taken as there.
-_BESIDE_CALL: Final = MappingProxyType({"initializer": 1, "assign": 1, "read": 1})
+# The ops beside a variable without an initializer that TensorFlow makes: see `naming.BESIDE_CALL`.
 _UNNAMED: Final = "VariableV2"  # an empty name: TensorFlow names the op after its kind
 _BESIDE_TENSOR: Final = MappingProxyType({"assign": 1, "read": 1})
 _BESIDE_CONSTANT: Final = MappingProxyType({"initial_value": 1, "assign": 1, "read": 1})
@@ -76,12 +77,12 @@ def _member(name: str | None, what: str, kind: type[_Mode], value: Any) -> _Mode
         ) from None
 
 
-def creator() -> Callable[..., Any]:
-    """Return what makes a variable here: the creators in force, innermost first; called with keywords, as they are."""
-    made: Callable[..., Any] = _create
-    for wrapped in current_frame().around.creators:
+def creator(creators: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
+    """Return what makes a variable where some creators are in force, innermost last; it is called with keywords."""
+    made: Callable[..., Any] = create_variable
+    for wrapped in creators:
         made = partial(wrapped if callable(wrapped) else partial(_uncallable, wrapped), made)
-    return made if made is _create else partial(made, **_UNUSED)
+    return partial(made, **_UNUSED)
 
 
 def _uncallable(wrapped: Any, next_creator: Any, **_arguments: Any) -> NoReturn:
@@ -92,7 +93,7 @@ def _uncallable(wrapped: Any, next_creator: Any, **_arguments: Any) -> NoReturn:
     )
 
 
-def _create(
+def create_variable(
     initial_value: Any = None,
     trainable: Any = None,
     collections: Any = None,
@@ -120,73 +121,118 @@ def _create(
         raise InvalidArgumentError(f"The `constraint` argument must be a callable, not {constraint!r}")
     if synchronization is not _AUTO or aggregation is not _NONE:
         synchronization, aggregation = checked_modes(name, synchronization, aggregation)
-    frame = current_frame()
+    if trainable is None:
+        trainable = is_trainable(trainable, synchronization)
+    extras = _USUAL
+    if not (constraint is None and synchronization is _AUTO and aggregation is _NONE and caching_device is None):
+        extras = Extras(constraint, synchronization, aggregation, caching_device)
+    frame = CURRENT.get(None) or current_frame()
     store = frame.store
     journal = frame.around.journal
     if store.finalized:
         store.check_not_finalized()
+    if name is None:
+        name = "Variable"
+    elif name == "":  # as the name of a scope it is the root
+        name, frame = _UNNAMED, frame.with_prefix("")
     with store.lock:
-        if name == "":  # as the name of a scope it is the root
-            op_name = _claimed(frame.with_prefix(""), _UNNAMED)
+        key = None
+        if (
+            type(initial_value) is InitialCall
+            and initial_value.bundled
+            and initial_value.shape is not None
+            and initial_value.dtype is dtype
+            and isinstance(shape, TensorShape)
+        ):
+            # Nobody can ask for a name until the variable is there, which then takes its names by being there.
+            op_name = name
+            if frame.ops is ROOT:
+                check_name(name)
+            else:
+                check_op_name(name, frame.prefix)
+                op_name = frame.prefix + name
+            key = store.names.vacant(op_name)
+        if key is not None:
+            fixed, wanted, dims = shape, dtype, initial_value.shape
+            start = Start(initial_value, op_name, store.seed, wanted, dims if validate_shape else None)
         else:
-            op_name = _claimed(frame, "Variable" if name is None else name)
-        wanted: DType | None = None
-        if dtype is not None:
-            wanted = (dtype if type(dtype) is DType else as_dtype(dtype)).base_dtype
-        fixed = None if shape is None else as_shape(shape)
-        dims: tuple[int, ...] | None = None
-        if isinstance(initial_value, InitialCall) and initial_value.shape is not None:
-            dims = initial_value.shape
-        elif fixed is not None and fixed.is_fully_defined():
-            dims = tuple(size for size in fixed.as_list() if size is not None)
-        source: Any
-        if callable(initial_value):
-            store.names.place(f"{op_name}/", _BESIDE_CALL, journal)
-            source = _within(op_name, initial_value)
-            start = Start(source, op_name, store.seed, wanted, dims if validate_shape else None)
-            if wanted is None or dims is None:
-                source = start.constant()
-        else:
-            beside = _BESIDE_TENSOR if isinstance(initial_value, ArrayExpression) else _BESIDE_CONSTANT
-            store.names.place(f"{op_name}/", beside, journal)
-            source = as_constant(initial_value, wanted)
-        if isinstance(source, Constant):
-            wanted = source.dtype
-            if fixed is not None and dims is None:  # partly known: the variable keeps it so
-                _check_fit(op_name, source.shape, fixed, validate_shape)
-            elif validate_shape:
-                dims = source.shape if dims is None else dims
-                _check_fit(op_name, source.shape, TensorShape(dims), validate_shape)
-            start = Start(source, op_name, store.seed, wanted, dims)
-        assert wanted is not None
-        if trainable is None:
-            trainable = is_trainable(trainable, synchronization)
-        extras = _USUAL
-        if not (constraint is None and synchronization is _AUTO and aggregation is _NONE and caching_device is None):
-            extras = Extras(constraint, synchronization, aggregation, caching_device)
-        backend = store.backend
-        spec = VariableSpec(op_name, dims, wanted.dtype, bool(trainable))
+            op_name = _claimed(frame, name)
+            start, wanted, dims, fixed = _started(op_name, store, initial_value, dtype, shape, validate_shape, journal)
+        try:
+            backend = store.backend
+            spec: VariableSpec = _filled(VariableSpec, (op_name, dims, wanted.dtype, bool(trainable)))
+            cell = backend.create(spec, start)
+        except BaseException:
+            if key is not None:  # as in TensorFlow, the names stay taken
+                _claimed(frame, name)
+                store.names.place(f"{op_name}/", BESIDE_CALL, journal)
+            raise
         variable = Variable.made(
             spec,
-            backend.create(spec, start),
+            cell,
             backend,
             store,
             wanted,
-            TensorShape(dims) if fixed is None else fixed,
+            fixed,
             trainable,
             extras,
             caller(),
             start.kept(),
         )
-        store.add(variable, journal)
+        store.add(key or op_name.lower(), variable, journal)
         keys: Iterable[Any]
         if collections is None:
             keys = _GLOBAL_AND_TRAINABLE if trainable else _GLOBAL
         else:
             keys = dict.fromkeys((*collections, GraphKeys.TRAINABLE_VARIABLES) if trainable else collections)
-        for key in keys:
-            store.collections.add(key, variable)
+        store.collections.add_to_each(keys, variable, journal)
     return variable
+
+
+def _started(
+    op_name: str,
+    store: VariableStore,
+    initial_value: Any,
+    dtype: Any,
+    shape: Any,
+    validate: bool,
+    journal: Journal | None,
+) -> tuple[Start, DType, tuple[int, ...] | None, TensorShape]:
+    """Find out what a variable starts as, whatever the initial value is, while its name is taken already.
+
+    Returns:
+        That, its dtype, its shape (None if it is not known as a whole), and the shape as it is shown.
+    """
+    wanted: DType | None = None
+    if dtype is not None:
+        wanted = (dtype if type(dtype) is DType else as_dtype(dtype)).base_dtype
+    fixed = None if shape is None else as_shape(shape)
+    dims: tuple[int, ...] | None = None
+    if isinstance(initial_value, InitialCall) and initial_value.shape is not None:
+        dims = initial_value.shape
+    elif fixed is not None and fixed.is_fully_defined():
+        dims = tuple(size for size in fixed.as_list() if size is not None)
+    source: Any
+    if callable(initial_value):
+        store.names.place(f"{op_name}/", BESIDE_CALL, journal)
+        source = _within(op_name, initial_value)
+        start = Start(source, op_name, store.seed, wanted, dims if validate else None)
+        if wanted is None or dims is None:
+            source = start.constant()
+    else:
+        beside = _BESIDE_TENSOR if isinstance(initial_value, ArrayExpression) else _BESIDE_CONSTANT
+        store.names.place(f"{op_name}/", beside, journal)
+        source = as_constant(initial_value, wanted)
+    if isinstance(source, Constant):
+        wanted = source.dtype
+        if fixed is not None and dims is None:  # partly known: the variable keeps it so
+            _check_fit(op_name, source.shape, fixed, validate)
+        elif validate:
+            dims = source.shape if dims is None else dims
+            _check_fit(op_name, source.shape, TensorShape(dims), validate)
+        start = Start(source, op_name, store.seed, wanted, dims)
+    assert wanted is not None
+    return start, wanted, dims, TensorShape(dims) if fixed is None else fixed
 
 
 def _check_fit(name: str, shape: tuple[int, ...], wanted: TensorShape, validate: bool) -> None:
@@ -218,7 +264,7 @@ def _claimed(frame: Frame, name: str) -> str:
 
 def _within(op_name: str, function: Callable[[], Any]) -> Callable[[], Any]:
     """Return a variable's initializer, to be called in its name scope; one of ours does not look at that."""
-    if isinstance(function, InitialCall) and is_bundled(function.initializer):
+    if isinstance(function, InitialCall) and function.bundled:
         return function
     return _Scoped(op_name, function)
 
@@ -289,7 +335,9 @@ def new_variable(
     """
     if variable_def is not None:
         raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
-    variable = creator()(
+    frame = current_frame()
+    create = creator(frame.around.creators) if frame.around.creators else create_variable
+    variable = create(
         initial_value=initial_value,
         trainable=trainable,
         collections=collections,
@@ -303,7 +351,7 @@ def new_variable(
         aggregation=aggregation,
         shape=shape,
     )
-    current_frame().store.announce(variable)
+    frame.store.announce(variable)
     return variable
 
 

@@ -7,7 +7,7 @@ from types import MethodType
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
-from tmplcore.creation import checked_modes, creator, is_trainable
+from tmplcore.creation import checked_modes, create_variable, creator, is_trainable
 from tmplcore.dtypes import DType, as_dtype, float32
 from tmplcore.errors import (
     InitializerError,
@@ -25,7 +25,7 @@ from tmplcore.messages import described, nearest
 from tmplcore.modes import VariableAggregation, VariableSynchronization
 from tmplcore.naming import ROOT, check_name
 from tmplcore.scope import Reuse, called_first
-from tmplcore.shapes import as_shape
+from tmplcore.shapes import as_shape, as_shape_and_dims
 from tmplcore.store import VariableStore, current_frame
 
 __all__ = ["get_local_variable", "get_variable"]
@@ -123,7 +123,7 @@ def get_variable(
         regularizer = settings.regularizer
     if initializer is None:
         initializer = settings.initializer
-    else:
+    elif dtype is not None:
         refuse_dtype(initializer, dtype)
     if caching_device is None:
         caching_device = settings.caching_device
@@ -311,7 +311,8 @@ def find_or_create(
                     aggregation=aggregation,
                 )
                 return find_or_create_parts(store, name, shape, wanted, initializer, reuse, partitioner, create_part)
-        refuse_shape(initializer, shape)
+        if shape is not None:
+            refuse_shape(initializer, shape)
         found = store.by_key.get(name)
         if found is not None:
             if reuse is False:
@@ -364,17 +365,18 @@ def create_shared(
                 f"Variable {name} did not get an initializer, so its `shape` argument must be specified.",
                 hint=f"get_variable({name.rpartition('/')[2]!r}, shape=[...])",
             )
-        whole = as_shape(shape)
-        initial_value = initial_call(name, initializer, whole, dtype, partition_info)
+        whole, dims = as_shape_and_dims(shape)
+        initial_value = initial_call(name, initializer, whole, dims, dtype, partition_info)
         given_dtype = initial_value.dtype
         given_shape = None if shape is None else whole
-    frame = current_frame()
+    frame = _get(None) or current_frame()
     journal = around = frame.around.journal
     if regularizer is not None:
         journal = Journal()
         CURRENT.set(frame.with_journal(journal))
     try:
-        variable = creator()(
+        create = creator(frame.around.creators) if frame.around.creators else create_variable
+        variable = create(
             initial_value=initial_value,
             trainable=trainable,
             collections=collections,

@@ -11,12 +11,13 @@ from typing import Any, Final, NoReturn, final
 import numpy as np
 
 from tmplcore import dtypes
+from tmplcore.arrays import to_numpy
 from tmplcore.backend import InitialValue
 from tmplcore.dtypes import DType, as_dtype
 from tmplcore.errors import BackendError, InitializerError, InvalidArgumentError, InvalidTypeError
 from tmplcore.expression import ArrayExpression
-from tmplcore.random import drawing
-from tmplcore.shapes import TensorShape, as_dims
+from tmplcore.random import begin, drawing, end
+from tmplcore.shapes import TensorShape
 
 __all__ = [
     "Constant",
@@ -83,7 +84,7 @@ def as_constant(value: Any, dtype: DType | None = None) -> Constant:
     if not (hasattr(value, "shape") and hasattr(value, "dtype")) or isinstance(value, np.generic):
         array, found = _from_python(value)
     elif isinstance(value, np.ndarray):
-        array, found = value, as_dtype(value.dtype)
+        array, found = to_numpy(value), as_dtype(value.dtype)
     else:
         return Constant(value, as_dtype(value.dtype), tuple(int(size) for size in value.shape))
     if dtype is not None and dtype is not found:
@@ -105,7 +106,7 @@ def _from_python(value: Any) -> tuple[np.ndarray, DType]:
     if not kinds <= _NUMBERS:
         raise _unreadable(value)
     try:
-        array = np.array(value, np.int64 if kinds == {range} else None)
+        array = np.array(value, np.int64) if kinds == {range} else to_numpy(value)
     except ValueError as error:
         raise InvalidArgumentError(f"Can't convert non-rectangular Python sequence to Tensor: {error}") from error
     if array.dtype.kind == "O":  # an int of more than 64 bits
@@ -179,7 +180,7 @@ def refuse_shape(initializer: Any, shape: Any) -> None:
     Raises:
         InitializerError: There are both.
     """
-    if shape is not None and is_constant(initializer):
+    if shape is not None and initializer is not None and not callable(initializer):
         raise InitializerError(
             "If initializer is a constant, do not specify shape.",
             hint="leave shape out, or use constant_initializer(value)",
@@ -214,9 +215,10 @@ class InitialCall:
         dtype: The variable's dtype, None if the value decides.
         partition_info: What the function is told of the whole that the variable is a part of; None if it is no part.
         tells: Whether the function takes `partition_info`.
+        bundled: Whether the function is one of ours.
     """
 
-    __slots__ = ("dtype", "initializer", "partition_info", "shape", "tells")
+    __slots__ = ("bundled", "dtype", "initializer", "partition_info", "shape", "tells")
 
     def __init__(
         self,
@@ -224,39 +226,50 @@ class InitialCall:
         shape: tuple[int, ...] | None,
         dtype: DType | None,
         partition_info: Any = None,
-        tells: bool = False,
     ) -> None:
         self.initializer = initializer
         self.shape = shape
         self.dtype = dtype
         self.partition_info = partition_info
-        self.tells = tells
+        self.bundled = bundled = is_bundled(initializer)
+        # Ours need not hear that there is nothing to tell.
+        self.tells = partition_info is not None if bundled else shape is not None and _takes_partition_info(initializer)
 
     def __call__(self) -> Any:
         """Compute the value."""
         if self.shape is None:
             return self.initializer()
-        return self._asked(self.initializer)
+        if self.tells:
+            return self.initializer(list(self.shape), dtype=self.dtype, partition_info=self.partition_info)
+        return self.initializer(list(self.shape), dtype=self.dtype)
 
     def blocks(self) -> Iterator[np.ndarray] | None:
         """Compute the value by pieces, if the initializer can; else return None."""
         by_blocks = getattr(self.initializer, "blocks", None)
         if by_blocks is None or self.shape is None:
             return None
-        pieces: Iterator[np.ndarray] = self._asked(by_blocks)
+        told = {"partition_info": self.partition_info} if self.tells else {}
+        pieces: Iterator[np.ndarray] = by_blocks(list(self.shape), dtype=self.dtype, **told)
         return pieces
-
-    def _asked(self, function: Callable[..., Any]) -> Any:
-        shape = list(self.shape or ())
-        if not self.tells:
-            return function(shape, dtype=self.dtype)
-        return function(shape, dtype=self.dtype, partition_info=self.partition_info)
 
 
 def initial_call(
-    name: str, initializer: Any, shape: TensorShape, dtype: DType, partition_info: Any = None
+    name: str,
+    initializer: Any,
+    shape: TensorShape,
+    dims: tuple[int, ...] | None,
+    dtype: DType,
+    partition_info: Any = None,
 ) -> InitialCall:
     """Return how a function or class as initializer, or none at all, is called for a new variable.
+
+    Args:
+        name: The variable's name.
+        initializer: As it was passed.
+        shape: The variable's shape.
+        dims: The same as plain ints; None if it is not fully defined.
+        dtype: The variable's dtype.
+        partition_info: See `InitialCall`.
 
     Raises:
         InitializerError: The shape does not suffice, or there is no initializer for the dtype.
@@ -265,7 +278,6 @@ def initial_call(
         initializer = _default_initializer(name, dtype)
     elif isinstance(initializer, type):
         initializer = initializer()
-    dims = as_dims(shape)
     if dims is None:
         if _needs_nothing(initializer):
             return InitialCall(initializer, None, None)
@@ -275,7 +287,7 @@ def initial_call(
             f"(variable {name}, shape {shape})",
             hint=f"give all dimensions: get_variable({name.rpartition('/')[2]!r}, shape=[...])",
         )
-    return InitialCall(initializer, dims, dtype, partition_info, _takes_partition_info(initializer, partition_info))
+    return InitialCall(initializer, dims, dtype, partition_info)
 
 
 def is_bundled(initializer: Any) -> bool:
@@ -315,10 +327,8 @@ def _needs_nothing(function: Any) -> bool:
     )
 
 
-def _takes_partition_info(initializer: Any, partition_info: Any) -> bool:
-    """Tell whether an initializer is to be told; ours need not hear that there is nothing to tell."""
-    if is_bundled(initializer):
-        return partition_info is not None
+def _takes_partition_info(initializer: Any) -> bool:
+    """Tell whether a function as initializer has a parameter of that name."""
     if type(initializer) is FunctionType and not initializer.__dict__:  # not worth the price of `inspect`, each time
         code = initializer.__code__
         return "partition_info" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -353,10 +363,19 @@ class Start(InitialValue):
 
     def constant(self) -> Constant:
         """Compute the value, and check it."""
-        if isinstance(self._source, Constant):
-            return self._source
-        with drawing(self._seed, self._name):
-            value = self._source()
+        source = self._source
+        return source if isinstance(source, Constant) else self._read(self._drawn())
+
+    def _drawn(self) -> Any:
+        """Call the initializer, or function; random numbers are this variable's."""
+        token = begin(self._seed, self._name)
+        try:
+            return self._source()
+        finally:
+            end(token)
+
+    def _read(self, value: Any) -> Constant:
+        """Check what an initializer returned."""
         constant = as_constant(value, self._dtype)
         if self._shape is not None and constant.shape != self._shape:
             raise InitializerError(
@@ -368,13 +387,24 @@ class Start(InitialValue):
 
     def array(self) -> Any:
         """Return the whole value."""
-        return self.constant().value
+        source = self._source
+        if type(source) is Constant:
+            return source.value
+        value, dtype = self._drawn(), self._dtype
+        if (
+            dtype is not None
+            and type(value) is np.ndarray
+            and value.dtype is dtype.dtype
+            and value.shape == self._shape
+        ):
+            return value  # as nearly all are
+        return self._read(value).value
 
     def kept(self) -> Any:
         """Return the least that a variable must hold on to for `again`; no constant so large that it counts twice."""
         source = self._source
         if type(source) is InitialCall:
-            usual = source.dtype is self._dtype and source.partition_info is None and is_bundled(source.initializer)
+            usual = source.bundled and source.dtype is self._dtype and source.partition_info is None
             return source.initializer if usual else source
         if type(source) is Constant and getattr(source.value, "nbytes", 0) > _KEPT_BYTES:
             return partial(_dropped, self._name)
@@ -393,7 +423,7 @@ class Start(InitialValue):
             with drawing(self._seed, self._name):
                 pieces = source.blocks()
         if pieces is None:
-            yield np.asarray(self.array()).reshape(-1)
+            yield to_numpy(self.array()).reshape(-1)
         else:
             yield from pieces
 

@@ -11,18 +11,23 @@ import threading
 from collections.abc import Mapping
 from functools import partial
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Final, final
 
 from tmplcore.errors import InvalidNameError
 from tmplcore.journal import Journal
 
-__all__ = ["ROOT", "OpNames", "OpPrefix", "check_name", "check_op_name"]
+__all__ = ["BESIDE_CALL", "ROOT", "OpNames", "OpPrefix", "check_name", "check_op_name"]
 
 _WHOLE: Final = r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$"
 _INNER: Final = r"^[A-Za-z0-9_.\\/>-]*$"
 _INNER_FIRST: Final = "_\\/>-"  # what an inner name may begin with and a whole one may not
 _is_root_name: Final = re.compile(_WHOLE).fullmatch
 _is_inner_name: Final = re.compile(_INNER).fullmatch
+
+BESIDE_CALL: Final = MappingProxyType({"initializer": 1, "assign": 1, "read": 1})
+"""The ops that TensorFlow makes beside a variable with an initializer: their names are as taken here as there."""
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 FORGET_AFTER: Final = 10_000
 """How many name scopes must have closed after one before the numbering inside it may be forgotten."""
@@ -127,15 +132,22 @@ class OpNames:
     entry of `a`. So a scope that is opened a million times takes no more room than one that is opened twice. Of the
     names *inside* scopes that closed long ago (`FORGET_AFTER`) nothing is kept, unless a variable is among them.
 
+    Nor is anything stored for most variables: that one has a name says that the name is taken, and those of the ops
+    beside it (`vacant`, `_found`).
+
+    Args:
+        variables: What has the store's variables as its keys: their names in lower case.
+
     Example:
         >>> names = OpNames()
         >>> [names.claim(name) for name in ("a", "a", "A", "a_1", "a")]
         ['a', 'a_1', 'A_2', 'a_1_1', 'a_3']
     """
 
-    __slots__ = ("_closed", "_directories", "_lock", "_numbered", "_pinned")
+    __slots__ = ("_closed", "_directories", "_lock", "_numbered", "_pinned", "_variables")
 
-    def __init__(self) -> None:
+    def __init__(self, variables: Mapping[str, object] = _NOTHING) -> None:
+        self._variables = variables
         # By directory (lower case, with its trailing slash), by name (lower case): the next suffix.
         self._directories: dict[str, Mapping[str, int]] = {"": {}}
         self._closed: dict[str, None] = {}  # in the order of their closing
@@ -204,15 +216,15 @@ class OpNames:
     def _take(self, place: str, key: str, journal: Journal | None) -> int:
         """Take a name in a directory, or its first free number, and return that; 0 if the name itself was free."""
         with self._lock:
-            names = self._directories.get(place)
+            names = self._found(place)
             if type(names) is not dict:
-                names = self._directories[place] = dict(names) if names else {}
+                names = self._directories[place] = dict(names)
             before = names.get(key)
             numbered = _numbered(key) if before is None and key[-1:].isdecimal() else None
             if numbered is not None:
                 self._numbered.add(numbered[0])
             number = 0
-            if before is not None or _was_given(names, numbered):
+            if before is not None or place + key in self._variables or _was_given(names, numbered):
                 number = before or 1
                 while f"{key}_{number}" in names:
                     number += 1
@@ -226,8 +238,8 @@ class OpNames:
         name = prefix + name
         place, key = _split(name)
         with self._lock:
-            names = self._directories.get(place, {})
-            if key not in names and not _was_given(names, _numbered(key)):
+            names = self._found(place)
+            if not (key in names or place + key in self._variables or _was_given(names, _numbered(key))):
                 return name
             number = names.get(key, 1)
             while f"{key}_{number}" in names:
@@ -238,9 +250,9 @@ class OpNames:
         """Tell whether a name, in full, is taken."""
         return self.peek(name) != name
 
-    def copy(self) -> OpNames:
-        """Return an independent registry with the same names taken."""
-        other = OpNames()
+    def copy(self, variables: Mapping[str, object]) -> OpNames:
+        """Return an independent registry with the same names taken, for a store that has the same variables."""
+        other = OpNames(variables)
         with self._lock:
             other._directories = {
                 place: dict(names) if type(names) is dict else names for place, names in self._directories.items()
@@ -249,6 +261,35 @@ class OpNames:
             other._pinned = set(self._pinned)
             other._numbered = set(self._numbered)
         return other
+
+    def vacant(self, name: str) -> str | None:
+        """Return what a new variable is to be kept under, if its being there is all that has to be known of its names.
+
+        Nothing is taken by this; that the variable is added takes the name and those beside it.
+
+        Args:
+            name: The variable's name, in full.
+
+        Returns:
+            The name in lower case. None if it is taken, is a scope's (ends in a slash), or looks like a numbered one,
+            or if ops were named in its directory: then `claim`, `pin` and `place` are needed.
+        """
+        key = name.lower()
+        if key == name:
+            key = name  # one string less to keep for each variable
+        end = key.rfind("/") + 1
+        place, base = key[:end], key[end:]
+        if (
+            not base
+            or key in self._variables
+            or base in self._found(place)
+            or (key[-1].isdecimal() and _numbered(base) is not None)
+            or f"{key}/" in self._directories
+        ):
+            return None
+        if place:
+            self._pinned.add(place)
+        return key
 
     def pin(self, name: str) -> None:
         """Never forget the numbering in the directory of `name`: a variable is named there."""
@@ -288,6 +329,13 @@ class OpNames:
                     if oldest not in self._pinned:
                         self._directories.pop(oldest, None)
 
+    def _found(self, place: str) -> Mapping[str, int]:
+        """Return the names in a directory, those beside a variable included; not to be changed."""
+        names = self._directories.get(place)
+        if names is None:
+            names = BESIDE_CALL if place[:-1] in self._variables else _NOTHING
+        return names
+
     def _give_back(self, place: str, key: str, before: int | None, after: int) -> None:
         with self._lock:
             names = self._directories.get(place)
@@ -297,6 +345,8 @@ class OpNames:
                 del names[key]
             else:
                 names[key] = before
+            if names == BESIDE_CALL and place[:-1] in self._variables:
+                del self._directories[place]  # the variable says as much, as long as it is there
 
     def _put_back(self, place: str, names: Mapping[str, int] | None) -> None:
         with self._lock:

@@ -13,7 +13,8 @@ Origin = tuple[CodeType, int]
 """The code, and the instruction in it: what is at hand at no cost. `located` turns it into what a person reads."""
 
 _HERE: Final = __file__.rpartition(os.sep)[0] + os.sep
-_OURS: Final[set[str]] = set()  # the files of this package that were met on a stack
+_OURS: Final[dict[str, bool]] = {}  # whether a file is of this package, for the files that were met on a stack
+_latest: Origin = compile("", "", "exec"), 0  # a line that makes many variables gives all of them one object
 
 
 def caller() -> Origin:
@@ -22,18 +23,21 @@ def caller() -> Origin:
     It costs a walk over the frames and keeps none of them alive.
     """
     frame = sys._getframe(2)  # 1 is a function of this package, as it calls this one
-    while (file := frame.f_code.co_filename) in _OURS or _is_ours(file):
+    code = frame.f_code
+    while _OURS[code.co_filename] if code.co_filename in _OURS else _is_ours(code.co_filename):
         if (back := frame.f_back) is None:
             break
-        frame = back
-    return frame.f_code, frame.f_lasti
+        frame, code = back, back.f_code
+    global _latest  # noqa: PLW0603
+    latest = _latest
+    if latest[0] is not code or latest[1] != frame.f_lasti:
+        _latest = latest = code, frame.f_lasti
+    return latest
 
 
 def _is_ours(file: str) -> bool:
-    if file.startswith(_HERE):
-        _OURS.add(file)
-        return True
-    return False
+    _OURS[file] = ours = file.startswith(_HERE)
+    return ours
 
 
 def located(origin: Origin) -> tuple[str, int, str]:

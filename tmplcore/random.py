@@ -22,7 +22,7 @@ from numpy.random.bit_generator import ISeedSequence
 
 from tmplcore.errors import InvalidTypeError
 
-__all__ = ["BLOCK", "Stream", "drawing", "next_stream"]
+__all__ = ["BLOCK", "Stream", "begin", "drawing", "end", "next_stream"]
 
 BLOCK: Final = 1 << 18
 """Elements in a block. It is part of what the values are: another number makes other values."""
@@ -74,7 +74,16 @@ class Stream:
         return np.random.Generator(np.random.Philox(key))
 
 
-_current: ContextVar[drawing | None] = ContextVar("tmplcore_drawing", default=None)
+# Of the variable that is being created: the store's seed, the name, and how many streams it has taken.
+_current: ContextVar[list[Any] | None] = ContextVar("tmplcore_drawing", default=None)
+
+
+def begin(seed: int, name: str) -> Token[list[Any] | None]:
+    """Let random numbers be those of one variable until `end(token)`: `drawing`, for each new variable."""
+    return _current.set([seed, name, 0])
+
+
+end: Final = _current.reset
 
 
 @final
@@ -95,23 +104,20 @@ class drawing:  # noqa: N801 - used like a function: `with drawing(seed, name):`
         True
     """
 
-    __slots__ = ("_token", "count", "name", "seed")
+    __slots__ = ("_name", "_seed", "_token")
 
     def __init__(self, seed: int, name: str) -> None:
-        self.seed = seed
-        self.name = name
-        self.count: int
-        self._token: Token[drawing | None]
+        self._seed = seed
+        self._name = name
+        self._token: Token[list[Any] | None]
 
-    def __enter__(self) -> drawing:
-        self.count = 0
-        self._token = _current.set(self)
-        return self
+    def __enter__(self) -> None:
+        self._token = begin(self._seed, self._name)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _current.reset(self._token)
+        end(self._token)
 
 
 def next_stream(seed: int | None = None) -> Stream:
@@ -125,6 +131,6 @@ def next_stream(seed: int | None = None) -> Stream:
     current = _current.get()
     if current is None:
         return Stream(0 if seed is None else seed, "")
-    draw = current.count
-    current.count = draw + 1
-    return Stream(current.seed if seed is None else seed, current.name, draw)
+    ours, name, draw = current
+    current[2] = draw + 1
+    return Stream(ours if seed is None else seed, name, draw)

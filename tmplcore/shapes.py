@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, final
 
 from tmplcore.errors import InvalidArgumentError, InvalidTypeError
 
-__all__ = ["Dimension", "TensorShape", "as_dimension", "as_dims", "as_shape"]
+__all__ = ["Dimension", "TensorShape", "as_dimension", "as_shape", "as_shape_and_dims"]
 
 
 class Dimension(int):
@@ -395,19 +395,24 @@ _UNKNOWN_SHAPE: Final[TensorShape] = object.__new__(_UnknownShape)
 # A model has few shapes for its many variables: those of one shape share the object, which nothing can change.
 _SEQUENCES: Final = frozenset({list, tuple})
 _PLAIN: Final = frozenset({int})
-_shared: Final = lru_cache(4096)(TensorShape)
+
+
+@lru_cache(4096)
+def _shared(dims: tuple[int, ...]) -> tuple[TensorShape, tuple[int, ...]]:
+    return TensorShape(dims), dims
 
 
 def as_shape(value: Any) -> TensorShape:
     """Return `value` as a `TensorShape`; see there for what it may be."""
+    return as_shape_and_dims(value)[0]
+
+
+def as_shape_and_dims(value: Any) -> tuple[TensorShape, tuple[int, ...] | None]:
+    """Return `value` as a `TensorShape`, and as plain ints: None if it is not fully defined."""
     if type(value) in _SEQUENCES and _PLAIN.issuperset(map(type, value)):
         return _shared(tuple(value))
-    return value if isinstance(value, TensorShape) else TensorShape(value)
-
-
-def as_dims(shape: TensorShape) -> tuple[int, ...] | None:
-    """Return a shape as plain ints; None if it is not fully defined."""
+    shape = value if isinstance(value, TensorShape) else TensorShape(value)
     if type(shape) is not _KnownShape:
-        return None
+        return shape, None
     dims = tuple(map(int.__int__, shape))  # -1 for one that is not known
-    return None if -1 in dims else dims
+    return shape, None if -1 in dims else dims

@@ -82,7 +82,8 @@ class VariableStore:
         self.custom_getter = custom_getter
         self.find_or_create = find_or_create
         self.lock = threading.RLock()
-        self.names = OpNames()
+        self._all: dict[str, Variable] = {}  # by op name, in lower case: those are unique without regard to case
+        self.names = OpNames(self._all)
         self._invalid_names = OpNames()
         self.collections = Collections(_journal)
         self.noted_ops = NotedOps()
@@ -91,7 +92,6 @@ class VariableStore:
         self.partitioned: dict[str, PartitionedVariable] = {}
         self.roster: Any = None
         self._taken_back = 0
-        self._all: dict[str, Variable] = {}  # by op name, in lower case: those are unique without regard to case
 
     @property
     def backend(self) -> Backend:
@@ -115,9 +115,14 @@ class VariableStore:
         """What is another whenever `variables` is: read before it, it says later whether that still holds."""
         return len(self._all), self._taken_back
 
-    def add(self, variable: Variable, journal: Journal | None) -> None:
-        """Take in a variable that was made for this store, and note how to forget it, and its value with it."""
-        key = variable.spec.name.lower()
+    def add(self, key: str, variable: Variable, journal: Journal | None) -> None:
+        """Take in a variable that was made for this store, and note how to forget it, and its value with it.
+
+        Args:
+            key: Its op name in lower case.
+            variable: The variable.
+            journal: Where to note it, or None.
+        """
         self._all[key] = variable
         if journal is not None:
             journal.append(partial(variable.backend.delete, variable.spec, variable._cell))
@@ -294,12 +299,12 @@ class VariableStore:
         """
         other = VariableStore(self.backend, seed=self.seed, custom_getter=self.custom_getter)
         with self.lock:
-            other.names = self.names.copy()
             mine = {
                 variable: variable if (cell := cells.get(variable)) is None else variable.with_cell(cell, other)
                 for variable in self._all.values()
             }
-            other._all = {key: mine[variable] for key, variable in self._all.items()}
+            other._all.update({key: mine[variable] for key, variable in self._all.items()})
+            other.names = self.names.copy(other._all)
             other.by_key = {key: mine.get(variable, variable) for key, variable in self.by_key.items()}
             other.partitioned = {key: whole.with_parts(mine) for key, whole in self.partitioned.items()}
             other.collections = self.collections.copy(_journal, mine)

@@ -24,7 +24,9 @@ OWN_GROUP = ".tmplcore"
 
 _LONGEST = 0xFFFF
 _SHORT = 2048
+_PIECE = 1 << 16  # bytes that are looked at together: they stay in the processor's cache
 _DOT, _SLASH = b"./"
+_ENDS = b"\0/"
 # Every bad pattern, in a text where each name stands between two NULs. `.` and `..` parts and empty parts mean
 # something else to HDF5 and to file systems; the last four are ours.
 _BAD: tuple[tuple[bytes, str], ...] = (
@@ -69,32 +71,40 @@ def check_names(names: Sequence[str]) -> bytes:
         raise _refused(name, "is not Unicode text (it has a lone surrogate)") from None
     if not names:
         return text
-    if text.count(b"\0") != len(names) + 1:
+    if np.count_nonzero(np.frombuffer(text, np.uint8) == 0) != len(names) + 1:
         raise _refused(next(name for name in names if "\0" in name), "has a NUL character")
-    check_text(text)
-    if len(text) > _LONGEST and (longest := max(names, key=len)) and len(longest.encode()) > _LONGEST:
-        raise _refused(longest[:40] + "…", f"is longer than {_LONGEST} bytes")
+    check_text(memoryview(text)[1:-1])
+    if len(text) > _LONGEST:
+        steps = np.diff(np.flatnonzero(np.frombuffer(text, np.uint8) == 0))  # a name's bytes and one
+        if steps.max() > _LONGEST + 1:
+            raise _refused(names[int(steps.argmax())][:40] + "…", f"is longer than {_LONGEST} bytes")
     return text
 
 
-def check_text(text: bytes) -> None:
-    """Check names that stand between NULs, as `check_names` returns them.
+def check_text(text: bytes | memoryview) -> None:
+    """Check names that stand behind each other with a NUL between two.
 
     Raises:
         InvalidNameError: A name has no path of its own in an HDF5 file.
     """
-    empty = dotted = True
+    empty, dotted = True, b"." in bytes(text[:_SHORT])
     if len(text) > _SHORT:  # one pass says which patterns cannot be there, as a rule all
-        letters = np.frombuffer(text, np.uint8)
-        ends = (letters == 0) | (letters == _SLASH)
-        empty = bool((ends[1:] & ends[:-1]).any())
-        dotted = bool((ends[:-1] & (letters[1:] == _DOT)).any())
+        everything = np.frombuffer(text, np.uint8)
+        empty, dotted = everything[0] in _ENDS or everything[-1] in _ENDS, everything[0] == _DOT
+        for start in range(0, len(text), _PIECE):
+            letters = everything[start : start + _PIECE + 1]
+            ends = (letters == 0) | (letters == _SLASH)
+            empty = empty or bool((ends[1:] & ends[:-1]).any())
+            dotted = dotted or bool((ends[:-1] & (letters[1:] == _DOT)).any())
+        if not empty and not dotted:
+            return
+    padded = b"\0" + bytes(text) + b"\0"
     for pattern, problem in (*(_BAD if empty else ()), *(_BAD_DOTS if dotted else ())):
-        at = text.find(pattern)
+        at = padded.find(pattern)
         if at >= 0:
-            start = text.rfind(b"\0", 0, at + 1) + 1
-            end = text.find(b"\0", max(start, at + 1))
-            raise _refused(text[start:end].decode(errors="replace"), problem)
+            start = padded.rfind(b"\0", 0, at + 1) + 1
+            end = padded.find(b"\0", max(start, at + 1))
+            raise _refused(padded[start:end].decode(errors="replace"), problem)
 
 
 def group_paths(names: Iterable[str]) -> set[str]:

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tmplcore.arrays import to_numpy
 from tmplcore.checkpoint import Adapter, Slot, Tree
-from tmplcore.errors import RestoreError, SaveError
+from tmplcore.errors import InvalidTypeError, RestoreError, SaveError
 from tmplcore.variable import Variable
 
 __all__ = ["JaxAdapter"]
@@ -63,11 +64,20 @@ class JaxSlot(Slot):
     def __init__(self, name: str, value: Any, replace: Callable[[Any], None] | None) -> None:
         if isinstance(value, jax.core.Tracer):
             raise SaveError(f"{name!r} is being traced by JAX and has no value", hint="save outside of jit and grad")
-        if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
-            raise SaveError(f"{name!r} is a typed random key", hint="save jax.random.key_data(key)")
-        if isinstance(value, jax.Array) and not value.is_fully_addressable:
-            raise SaveError(f"{name!r} is spread over several processes, of which this is one")
-        array = np.asarray(value)
+        if isinstance(value, jax.Array):
+            if jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+                raise SaveError(f"{name!r} is a typed random key", hint="save jax.random.key_data(key)")
+            if not value.is_fully_addressable:
+                raise SaveError(f"{name!r} is spread over several processes, of which this is one")
+            if value.is_deleted():
+                raise SaveError(
+                    f"{name!r} was deleted, and has no value any more",
+                    hint="an array that is donated to a jitted function is gone; save what the function returned",
+                )
+        try:
+            array = to_numpy(value)
+        except InvalidTypeError as error:
+            raise SaveError(f"{name!r}: {error}", hint=error.hint) from error
         self.name = name
         self.shape = array.shape
         self.dtype = array.dtype

@@ -82,6 +82,11 @@ class JaxBackend(Backend):
                 f"{spec.name} is being traced by JAX and has no NumPy value",
                 hint="use variable.value, or read the value outside of the traced function",
             ) from error
+        except RuntimeError as error:
+            raise BackendError(
+                f"{spec.name} has no value any more: {error}",
+                hint="an array that is donated to a jitted function is gone; assign what the function returned",
+            ) from error
 
     def _refuse_tracer(self, spec: VariableSpec, value: Any) -> None:
         if not self._traced and isinstance(value, jax.core.Tracer):

@@ -18,7 +18,7 @@ from numpy.lib import format as npy
 from tmplcore.checkpoint.stored import is_array_shape
 from tmplcore.errors import DamagedError, UnreadableError, UntrustedError
 
-__all__ = ["Header", "encode", "is_numpy", "read_header"]
+__all__ = ["Header", "encode", "is_described", "is_numpy", "read_header"]
 
 _LARGEST = 10_000  # NumPy's own limit: parsing a longer one can take very long
 _LENGTH_FIELD = {1: 2, 2: 4, 3: 4}  # bytes of the header's length, by version
@@ -116,3 +116,18 @@ def encode(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
 def is_numpy(dtype: np.dtype[Any]) -> bool:
     """Tell whether NumPy itself has this type, and can say so in a file."""
     return dtype.isbuiltin != 2
+
+
+def is_described(dtype: np.dtype[Any]) -> bool:
+    """Tell whether a file says all of a type of NumPy's, fields included, and the type is one that `read_header` takes.
+
+    Example:
+        >>> is_described(np.dtype([("a", "<i4"), ("b", "<f8")])), is_described(np.dtype([]))
+        (True, False)
+    """
+    try:
+        said = npy.dtype_to_descr(dtype)
+        repr(said).encode("latin1")  # as version 1 of the format has it
+        return dtype.itemsize > 0 and npy.descr_to_dtype(said) == dtype
+    except (UnicodeEncodeError, ValueError):  # ValueError: fields that overlap
+        return False

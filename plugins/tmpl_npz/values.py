@@ -9,7 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from tmpl_npz.header import is_numpy
+from tmpl_npz.header import is_described, is_numpy
 from tmplcore.checkpoint.format import LazyVariable
 from tmplcore.errors import SaveError
 
@@ -74,7 +74,8 @@ def plain(
     """Return how a variable is stored: the dtype in the file, the value to write, and what is to be noted.
 
     Raises:
-        SaveError: It holds objects that are not byte strings, strings that fixed lengths cannot hold, or long doubles.
+        SaveError: It holds objects that are not byte strings, strings that fixed lengths cannot hold, or long doubles;
+            or its elements have no bytes, or fields that NumPy's files cannot describe.
     """
     if value.dtype in (np.dtype(np.longdouble), np.dtype(np.clongdouble)):
         raise SaveError(
@@ -84,12 +85,17 @@ def plain(
     if not value.dtype.hasobject:
         if not is_numpy(value.dtype):
             return value.dtype, value, {"dtype": value.dtype.name}
+        if not is_described(value.dtype):
+            raise SaveError(
+                f"{name}: NumPy's files cannot describe elements of {value.dtype}",
+                hint="save each field as a variable of its own, or leave it out",
+            )
         return value.dtype.newbyteorder("<") if value.dtype.kind in "iufcUmM" else value.dtype, value, {}
     texts = np.asarray(value[...], dtype=object)
-    wrong = next((item for item in texts.flat if not isinstance(item, bytes)), None)
+    wrong = next((type(item) for item in texts.flat if not isinstance(item, bytes)), None)
     if wrong is not None:
         raise SaveError(
-            f"{name}: an .npz without pickles cannot store Python objects ({type(wrong).__name__})",
+            f"{name}: an .npz without pickles cannot store Python objects ({wrong.__name__})",
             hint="store numbers or bytes",
         )
     longest = max((len(item) for item in texts.flat), default=1) or 1

@@ -26,9 +26,6 @@ class _Cell:
 
     value: np.ndarray
 
-    def __init__(self, value: np.ndarray) -> None:
-        self.value = value
-
 
 @final
 class NumpyBackend(Backend):
@@ -55,25 +52,30 @@ class NumpyBackend(Backend):
     def create(self, spec: VariableSpec, initial: InitialValue) -> Cell:
         """Make an array: a small one in a block with others, a large one by itself, filled piece by piece."""
         dtype, shape = spec.dtype, spec.shape
-        if shape is None or dtype.hasobject or math.prod(shape) * dtype.itemsize <= _WHOLE:
-            value = to_numpy(initial.array(), dtype)
+        cell = _Cell()
+        room = None if shape is None else self._arena.cut(shape, dtype)
+        if room is not None or shape is None or dtype.hasobject or math.prod(shape) * dtype.itemsize <= _WHOLE:
+            value = initial.array()
+            if type(value) is not np.ndarray or value.dtype is not dtype or dtype.hasobject:
+                value = to_numpy(value, dtype)
             if shape is not None and value.shape != shape:
                 raise BackendError(f"{spec.name}: the initial value has shape {value.shape}, not {shape}")
             # Not another's memory: a later `w += 1` must not reach the array that the user gave.
-            room = None if shape is None else self._arena.cut(shape, dtype)
             if room is None:
-                return _Cell(value.copy())
-            room[...] = value
-            return _Cell(room)
-        value = np.empty(shape, dtype)
-        flat, start = value.reshape(-1), 0
+                cell.value = value.copy()
+            else:
+                room[...] = value
+                cell.value = room
+            return cell
+        cell.value = np.empty(shape, dtype)
+        flat, start = cell.value.reshape(-1), 0
         for block in initial.blocks():
             piece = to_numpy(block)
             flat[start : start + piece.size] = piece.reshape(-1)
             start += piece.size
         if start != flat.size:
             raise BackendError(f"{spec.name}: the initial value has {start} elements, not {flat.size}")
-        return _Cell(value)
+        return cell
 
     def assign(self, spec: VariableSpec, cell: Cell, value: Any) -> None:
         """Overwrite the array in place; a variable of unknown shape gets a new array if the shape changes."""

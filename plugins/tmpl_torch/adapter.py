@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 import torch
@@ -11,9 +11,12 @@ import torch
 from tmpl_torch.dtypes import to_numpy, to_numpy_dtype, to_tensor
 from tmpl_torch.module import TemplateModule
 from tmplcore.checkpoint import Adapter, Slot, Tree
-from tmplcore.errors import SaveError
+from tmplcore.errors import InvalidTypeError, SaveError
 
 __all__ = ["TorchAdapter"]
+
+# Kinds of tensors that are nothing but their elements.
+_PLAIN: Final = (torch.Tensor, torch.nn.Parameter)
 
 
 @final
@@ -63,8 +66,13 @@ class TensorSlot(Slot):
 
     def __init__(self, name: str, tensor: torch.Tensor) -> None:
         self.name = name
+        try:
+            self.dtype = to_numpy_dtype(tensor.dtype)
+            if type(tensor) not in _PLAIN or tensor.layout is not torch.strided or tensor.is_nested:
+                to_numpy(tensor)
+        except InvalidTypeError as error:
+            raise SaveError(f"{name!r}: {error}", hint=error.hint) from error
         self.shape = tuple(tensor.shape)
-        self.dtype = to_numpy_dtype(tensor.dtype)
         self.trainable = tensor.requires_grad if isinstance(tensor, torch.nn.Parameter) else False
         self._tensor = tensor
         self._array: np.ndarray | None = None
@@ -94,7 +102,9 @@ class TensorSlot(Slot):
 
     @property
     def writable(self) -> bool:
-        """Whether every element has memory of its own: those of an expanded tensor do not."""
+        """Whether every element has memory of its own: those of an expanded tensor and of one on `meta` do not."""
+        if self._tensor.is_meta:
+            return False
         strided = zip(self._tensor.shape, self._tensor.stride(), strict=True)
         return not any(size > 1 and step == 0 for size, step in strided)
 

@@ -27,6 +27,19 @@ class TorchCell:
 
 
 @final
+class _Given(InitialValue):
+    """A tensor that was assigned to a variable which has no memory yet."""
+
+    __slots__ = ("_tensor",)
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self._tensor = tensor
+
+    def array(self) -> torch.Tensor:
+        return self._tensor
+
+
+@final
 class TorchBackend(Backend):
     """Tensors. The value of a trainable variable is a `torch.nn.Parameter`, that of another a plain tensor.
 
@@ -76,8 +89,16 @@ class TorchBackend(Backend):
         return tensor.clone(memory_format=torch.contiguous_format)
 
     def assign(self, spec: VariableSpec, cell: Cell, value: Any) -> None:
-        """Write into the tensor; a variable of unknown shape gets a new tensor if the shape changes."""
+        """Write into the tensor; a variable of unknown shape gets a new tensor if the shape changes.
+
+        On the `meta` device a value with memory becomes the initial one, which the variable gets when it leaves.
+        """
         tensor = to_tensor(value, spec.dtype, cell.value.device)
+        if tensor.is_meta and tensor.shape == cell.value.shape:
+            given = to_tensor(value, spec.dtype)
+            if not given.is_meta:
+                cell.initial = _Given(given.clone())
+            return
         if tensor.shape == cell.value.shape:
             with torch.no_grad():
                 cell.value.copy_(tensor)

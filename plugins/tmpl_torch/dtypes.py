@@ -8,6 +8,8 @@ import ml_dtypes
 import numpy as np
 import torch
 
+from tmplcore.arrays import CARRIERS
+from tmplcore.arrays import tensor_to_numpy as to_numpy
 from tmplcore.arrays import to_numpy as any_to_numpy
 from tmplcore.errors import BackendError
 
@@ -23,16 +25,10 @@ _NATIVE: Final = {
 
 # Types that NumPy lacks go through integers of the same width.
 _FOREIGN: Final = {
-    np.dtype(getattr(ml_dtypes, name)): (getattr(torch, name), carrier)
-    for name, carrier in (
-        ("bfloat16", np.int16),
-        ("float8_e4m3fn", np.uint8),
-        ("float8_e4m3fnuz", np.uint8),
-        ("float8_e5m2", np.uint8),
-        ("float8_e5m2fnuz", np.uint8),
-    )
+    np.dtype(getattr(ml_dtypes, name)): (getattr(torch, name), np.dtype(carrier))
+    for name, carrier in CARRIERS.items()
+    if hasattr(torch, name)
 }
-_CARRIED: Final = {dtype: (foreign, carrier) for foreign, (dtype, carrier) in _FOREIGN.items()}
 
 
 def torch_dtype(dtype: np.dtype[Any], name: str) -> torch.dtype:
@@ -58,23 +54,22 @@ def to_numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
 
 
 def to_tensor(value: Any, dtype: np.dtype[Any], device: torch.device | None = None) -> torch.Tensor:
-    """Return a value as a tensor of a variable's type, without a copy where none is needed."""
+    """Return a value as a tensor of a variable's type, without a copy where none is needed.
+
+    Raises:
+        InvalidTypeError: It is a tensor that a variable cannot be: sparse, quantized, nested.
+    """
     if isinstance(value, torch.Tensor):
+        if value.layout is not torch.strided or value.is_quantized or value.is_nested:
+            to_numpy(value)  # says what it is, and what to give instead
         value = value.detach() if value.requires_grad else value  # a detach too many is an op too many in a graph
         return value.to(device=device, dtype=torch_dtype(dtype, "value"))
-    array = np.asarray(any_to_numpy(value, dtype), order="C")
+    array = np.asarray(any_to_numpy(value, dtype), order="C").view(
+        dtype
+    )  # C's `unsigned long long` is no uint64 to torch
     if not array.flags.writeable:
         array = array.copy()  # torch warns of memory that it must not write to
     if dtype in _FOREIGN:
         kind, carrier = _FOREIGN[dtype]
         return torch.from_numpy(array.view(carrier)).view(kind).to(device)
     return torch.from_numpy(array).to(device)
-
-
-def to_numpy(tensor: torch.Tensor) -> np.ndarray:
-    """Return a tensor as a NumPy array, on the same memory if that is the host's."""
-    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
-    if tensor.dtype in _CARRIED:
-        foreign, carrier = _CARRIED[tensor.dtype]
-        return tensor.contiguous().view(getattr(torch, np.dtype(carrier).name)).numpy().view(foreign)
-    return tensor.numpy()

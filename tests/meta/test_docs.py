@@ -104,7 +104,8 @@ def _environment() -> dict[str, str]:
         "COLUMNS": "100",
         "NO_COLOR": "1",
         "TERM": "dumb",
-        "PYTHONWARNINGS": "error",
+        # torch.compile says it under Python 3.13.0 alone.
+        "PYTHONWARNINGS": "error,ignore:Guards may run slower on Python 3.13.0:RuntimeWarning",
     }
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tmplcore import naming
 from tmplcore.errors import InvalidNameError
 from tmplcore.journal import Journal
-from tmplcore.naming import ROOT, OpNames, OpPrefix, check_name
+from tmplcore.naming import BESIDE_CALL, ROOT, OpNames, OpPrefix, check_name
 
 NAMES = st.sampled_from(
     ["a", "A", "a_1", "A_1", "a_2", "a_1_1", "a_01", "a_", "x/y", "X/y", "x", "x/y_1", "x_1/y", "b_9"]
@@ -70,11 +70,84 @@ def test_what_is_rolled_back_can_be_claimed_again(before: list[str], undone: lis
     ours = OpNames()
     for name in before:
         ours.claim(name)
-    expected = ours.copy()
+    expected = ours.copy({})
     journal = Journal()
     first = [ours.claim(name, journal=journal) for name in undone]
     journal.rollback()
     assert [ours.claim(name) for name in undone] == first == [expected.claim(name) for name in undone]
+
+
+class Variables:
+    """A registry and the variables of its store. They are named in full, or by what their being there says."""
+
+    def __init__(self, *, in_full: bool) -> None:
+        self.known: dict[str, None] = {}
+        self.names = OpNames(self.known)
+        self._in_full = in_full
+
+    def variable(self, name: str, journal: Journal | None) -> str:
+        key = None if self._in_full else self.names.vacant(name)
+        if key is None:
+            name = self.names.claim(name, journal=journal)
+            self.names.pin(name)
+            self.names.place(f"{name}/", BESIDE_CALL, journal)
+            key = name.lower()
+        if not self._in_full:
+            self.known[key] = None
+            if journal is not None:
+                journal.append(lambda: self.known.pop(key))
+        return name
+
+    def op(self, name: str, journal: Journal | None) -> str:
+        return self.names.claim(name, journal=journal)
+
+    def scope(self, name: str, journal: Journal | None) -> str:
+        prefix = self.names.open(name, ROOT, journal)
+        inner = self.names.open("read", prefix, journal)
+        found = [prefix.text, inner.text, self.names.claim("a", prefix.text, journal)]
+        self.names.leave(inner)
+        self.names.leave(prefix)
+        return " ".join(found)
+
+
+AROUND_VARIABLES = st.sampled_from(
+    [
+        "a",
+        "A",
+        "a_1",
+        "A_1",
+        "a_2",
+        "a_1_1",
+        "a7",
+        "a/read",
+        "A/Assign",
+        "a/read/b",
+        "a/x",
+        "a/read_1",
+        "a_1/read",
+        "x/a",
+    ]
+)
+STEPS = st.lists(st.tuples(st.sampled_from(["variable", "op", "scope"]), AROUND_VARIABLES), max_size=12)
+
+
+@given(st.lists(st.tuples(STEPS, st.sampled_from(["kept", "undone", "plain"])), max_size=6))
+def test_a_variable_takes_its_names_by_being_there(parts: list[tuple[list[tuple[str, str]], str]]) -> None:
+    ours, full = Variables(in_full=False), Variables(in_full=True)
+    for steps, fate in parts:
+        journals = (None, None) if fate == "plain" else (Journal(), Journal())
+        for kind, name in steps:
+            first, second = (
+                getattr(registry, kind)(name, journal) for registry, journal in zip((ours, full), journals, strict=True)
+            )
+            assert first == second
+        if fate == "undone":
+            for journal in journals:
+                assert journal is not None
+                journal.rollback()
+        copied = ours.names.copy(dict(ours.known))
+        for name in ("a", "a_1", "a_2", "a7", "x/a", "a/read", "a/Assign", "a/initializer", "a_1/read", "a/a", "read"):
+            assert ours.names.peek(name) == full.names.peek(name) == copied.peek(name)
 
 
 def test_peeking_takes_nothing() -> None:

@@ -29,7 +29,7 @@ MISSING: Final = ("error", "warn", "init", "skip")
 UNEXPECTED: Final = ("error", "warn", "skip")
 MISMATCH: Final = ("error", "warn", "init", "skip")
 
-_READ_ONLY: Final = "the target is read-only, and what holds it cannot take another array"
+_READ_ONLY: Final = "the target is read-only or has no memory, and what holds it cannot take another array"
 # How many problems an error message lists before it says how many more there are.
 _LISTED = 8
 
@@ -243,7 +243,10 @@ def _advice(report: RestoreReport) -> str:
         if any(entry.shape in (entry.source_shape, None) and entry.dtype != entry.source_dtype for entry in wrong):
             advice.append("cast=True converts dtypes")
         if any(entry.reason == _READ_ONLY for entry in wrong):
-            advice.append("restore into a dict of writable arrays")
+            advice.append(
+                "restore into a dict of writable arrays; a module of torch that is on the meta device gets memory from "
+                "module.to_empty(device='cpu')"
+            )
         if any(entry.shape not in (entry.source_shape, None) for entry in wrong):
             advice.append("mismatch='skip' leaves the variables of another shape as they are")
     return "; ".join(advice)

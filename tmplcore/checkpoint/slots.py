@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 
 from tmplcore.arrays import to_numpy
 from tmplcore.checkpoint.format import Box, LazyVariable
 from tmplcore.checkpoint.sharded import ShardedVariable, overlap
-from tmplcore.errors import RestoreError
+from tmplcore.errors import InvalidArgumentError, InvalidTypeError, RestoreError, SaveError
 
 __all__ = ["ArraySlot", "LazySlot", "ShardedSlot", "Slot", "VariableSlot"]
+
+_TEXTS: Final = (str, bytes)
+_TEXT: Final = np.dtype(object)
 
 
 class Slot(ABC):
@@ -88,14 +91,19 @@ class ArraySlot(Slot):
 
     __slots__ = ("_fillable", "_given", "_replace", "_value")
 
+    _fillable: np.ndarray | None
+
     def __init__(self, name: str, value: Any, replace: Callable[[Any], None] | None = None) -> None:
-        array = value if type(value) is np.ndarray else np.asarray(value)
-        # An array on a file is seen through another object on the same memory; other kinds of arrays, with a mask or
-        # units, are more than that memory.
-        kept = type(value) in (np.ndarray, np.memmap) and array.flags.writeable
-        self._fillable: np.ndarray | None = array if kept else None
-        if array.dtype.kind in "US" or array.dtype.hasobject:
-            array = as_strings(array)
+        try:
+            array = (
+                value if type(value) is np.ndarray else to_numpy(value, _TEXT if isinstance(value, _TEXTS) else None)
+            )
+            # A matrix, records, an array on a file are seen through another object on the same memory.
+            self._fillable = array if isinstance(value, np.ndarray) and array.flags.writeable else None
+            if array.dtype.kind in "US" or array.dtype.hasobject:
+                array = as_strings(array)
+        except (InvalidArgumentError, InvalidTypeError) as error:
+            raise SaveError(f"{name!r}: {error}", hint=error.hint) from error
         self.name = name
         self.shape = array.shape
         self.dtype = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
@@ -133,11 +141,13 @@ class ArraySlot(Slot):
                 hint="restore into a dict of writable arrays",
             )
         given = type(self._given)
-        self._replace(given(value.item()) if given in (bool, int, float, complex, bytes) else self._like(value, given))
+        self._replace(given(value.item()) if given in (bool, int, float, complex) else self._like(value, given))
 
     def _like(self, value: np.ndarray, given: type) -> Any:
-        if given is str:
-            return value.item().decode()
+        if issubclass(given, str):
+            return given(value.item().decode())
+        if issubclass(given, bytes):
+            return given(value.item())
         if issubclass(given, np.ndarray) and self._given.dtype.kind in "US":
             return as_text(value, self._given.dtype.kind)
         return value[()] if issubclass(given, np.generic) else value
@@ -324,9 +334,11 @@ class LazySlot(Slot):
 
 
 def as_strings(array: np.ndarray) -> np.ndarray:
-    """Return an array of text as checkpoints have it: an `object` array of `bytes` (text becomes UTF-8)."""
-    if array.dtype.kind == "U":
-        array = np.char.encode(array, "utf-8") if array.size else array.astype("S1")
+    """Return an array of text as checkpoints have it: an `object` array of `bytes` (text becomes UTF-8).
+
+    Raises:
+        InvalidArgumentError: A text is no Unicode.
+    """
     return to_numpy(array.astype(object))
 
 

@@ -294,7 +294,7 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Ca
                 put(name, ArraySlot(name, value, replace))
             elif isinstance(value, Mapping) and not isinstance(value, LazyVariable):
                 add(value, f"{name}/")
-            elif (tree := _tree(value)) is not None:
+            elif (tree := _tree(name, value)) is not None:
                 add_tree(tree, f"{name}/", value, replace)
             else:
                 put(name, _leaf(name, value, replace))
@@ -311,10 +311,14 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Ca
 
         rebuild.append(finish)
 
-    def _tree(value: Any) -> Tree | None:
+    def _tree(name: str, value: Any) -> Tree | None:
         if isinstance(value, _NO_TREE):
             return None
-        return next((tree for adapter in known if (tree := adapter.tree(value)) is not None), None)
+        try:
+            return next((tree for adapter in known if (tree := adapter.tree(value)) is not None), None)
+        except SaveError as error:
+            error.add_note(f"this is in {name!r}")
+            raise
 
     def _leaf(name: str, value: Any, replace: Callable[[Any], None] | None) -> Slot:
         if isinstance(value, LazyVariable):

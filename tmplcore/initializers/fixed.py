@@ -126,8 +126,8 @@ def _cast(value: Any, dtype: DType) -> np.ndarray:
     if isinstance(value, np.ndarray | np.generic):
         if dtype.dtype.hasobject != (value.dtype.kind in "USO"):
             raise InvalidTypeError(f"Expected {dtype.name}, but got values of type {value.dtype}.")
-        return to_numpy(np.asarray(value), dtype.dtype)
-    array = np.array(value, dtype=object) if dtype.dtype.hasobject else np.array(value)
+        return to_numpy(value, dtype.dtype)
+    array = np.array(value, dtype=object) if dtype.dtype.hasobject else to_numpy(value)
     kind = "f" if dtype.is_floating else "i" if dtype.is_integer else dtype.dtype.kind
     wrong: list[Any] = [value]
     if dtype.dtype.hasobject:

@@ -24,12 +24,12 @@ def write_at(fd: int, data: Buffer, offset: int) -> None:
     done = os.pwrite(fd, data, offset)
     size = memoryview(data).nbytes
     if done < size:
-        view = memoryview(data).cast("B")
-        while done < size:
-            step = os.pwrite(fd, view[done:], offset + done)
-            if step == 0:
-                raise OSError(errno.EIO, "the system wrote nothing")
-            done += step
+        with memoryview(data) as whole, whole.cast("B") as view:  # an error must not keep a view of the data
+            while done < size:
+                step = os.pwrite(fd, view[done:], offset + done)
+                if step == 0:
+                    raise OSError(errno.EIO, "the system wrote nothing")
+                done += step
 
 
 def read_exactly(fd: int, size: int, offset: int) -> bytes:

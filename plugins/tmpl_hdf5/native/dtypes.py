@@ -179,9 +179,13 @@ _ENCODERS: dict[str, Callable[[np.dtype[Any]], bytes]] = {
 
 def _structured_code(dtype: np.dtype[Any]) -> str:
     """Structured dtypes are `{size;name:offset:type;…}`; fields are plain."""
+    if not dtype.names:
+        raise TypeError("elements without fields cannot be stored")
     fields = []
-    for name in dtype.names or ():
-        field, offset = dtype.fields[name][:2]  # type: ignore[index]
+    for name in dtype.names:
+        field, offset, *title = dtype.fields[name]  # type: ignore[index]
+        if title:
+            raise TypeError(f"dtype {dtype} cannot be stored: field {name!r} has the title {title[0]!r}")
         if field.names is not None or field.subdtype is not None or field.kind in "OUmM" or field.byteorder == ">":
             raise TypeError(f"dtype {dtype} cannot be stored: field {name!r} is {field}")
         if not name.isidentifier():

@@ -14,15 +14,16 @@ import json
 import math
 import struct
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import Any, final
 
 import numpy as np
 import xxhash
 
 from tmpl_hdf5.names import check_text
 from tmpl_hdf5.native.dtypes import StoredType, stored_type
+from tmpl_hdf5.native.fits import AT_ONCE
 from tmpl_hdf5.native.structure import FIRST_HEADER, Filter
 from tmplcore.checkpoint.stored import is_array_shape
 from tmplcore.errors import DamagedError, InvalidNameError, LaterVersionError, UnreadableError
@@ -36,7 +37,10 @@ _FEATURES = {1: "values in files of other steps", 2: "variables in parts"}
 ALIGNMENT = 64
 _HEADER = struct.Struct("<8sHHI9Q16sQ16x")
 HEADER_SIZE = _HEADER.size
+# Dtype of each column, and the bytes a row of those before it.
+_COLUMNS = {"offsets": ("<i8", 0), "hashes": ("<u8", 8), "types": ("<u4", 16), "flags": ("u1", 20)}
 _ROW = 8 + 8 + 4 + 1
+_FEW = 512  # rows
 _HASH = 16
 _LARGEST_CHUNK = 64 << 20
 _TRAINABLE = {0: None, 1: False, 2: True}
@@ -136,13 +140,20 @@ class Packed:
         return cls(chunk, tuple((step.number, step.values) for step in filters), places, stored_hash)
 
 
-@dataclass(slots=True)
+@final
 class Index:
-    """The decoded index.
+    """The decoded index. Its columns and names are made when they are first asked for: to list needs few of them.
+
+    Args:
+        header: Its fixed part.
+        data: All of it.
+        text: The names in it.
+        kinds: The types in it.
 
     Attributes:
         header: Its fixed part.
         text: Names of the variables, in the order in which they were saved, as UTF-8 with a NUL between two.
+        names: The same, one by one.
         offsets: Where the data of every variable is.
         hashes: xxh3_64 of the data of every variable.
         types: The type of every variable: a position in `kinds`.
@@ -154,38 +165,59 @@ class Index:
         sizes: Bytes of every variable, uncompressed.
     """
 
-    header: Header
-    text: bytes
+    __slots__ = (
+        *("_data", "aliases", "flags", "hashes", "header", "kinds", "lengths", "names", "offsets", "packed"),
+        *("sizes", "text", "types"),
+    )
+
+    names: list[str]
     offsets: Numbers
     hashes: Numbers
     types: Numbers
-    kinds: list[Kind]
     flags: Numbers
-    aliases: dict[int, int] = field(default_factory=dict)
-    lengths: dict[int, list[int]] = field(default_factory=dict)
-    packed: dict[int, Packed] = field(default_factory=dict)
-    sizes: Numbers = field(init=False)
-    _names: list[str] | None = field(init=False, default=None)
+    sizes: Numbers
 
-    def __post_init__(self) -> None:
-        try:
-            self.sizes = kind_sizes(self.kinds)[self.types]
-        except IndexError:
-            raise DamagedError("its index names a type that its table does not have") from None
+    def __init__(self, header: Header, data: bytes, text: bytes, kinds: list[Kind]) -> None:
+        self._data = data
+        self.header = header
+        self.text = text
+        self.kinds = kinds
+        self.aliases: dict[int, int] = {}
+        self.lengths: dict[int, list[int]] = {}
+        self.packed: dict[int, Packed] = {}
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the variables. Made when they are asked for: reading into arrays needs none of them."""
-        if self._names is None:
-            self._names = self.text.decode().split("\0") if self.header.rows else []
-        return self._names
+    def __getattr__(self, name: str) -> Any:
+        value: Any
+        if name == "names":
+            value = self.text.decode().split("\0") if self.header.rows else []
+        elif name == "sizes":
+            try:
+                value = kind_sizes(self.kinds)[self.types]
+            except IndexError:
+                raise DamagedError("its index names a type that its table does not have") from None
+        elif name in _COLUMNS:
+            kind, before = _COLUMNS[name]
+            value = np.frombuffer(self._data, kind, self.header.rows, HEADER_SIZE + before * self.header.rows)
+        else:
+            raise AttributeError(name)
+        setattr(self, name, value)  # the slot is set, so this is not asked again
+        return value
 
     def is_listed(self, names: Collection[str]) -> bool:
         """Tell whether these are the names of all variables, in their order."""
+        if len(names) != self.header.rows:
+            return False
+        at, left = 0, iter(names)
         try:
-            return len(names) == self.header.rows and "\0".join(names).encode() == self.text
+            for _ in range(0, len(names), AT_ONCE):  # in parts that stay in the processor's cache
+                part = "\0".join(islice(left, AT_ONCE)).encode() + b"\0"
+                end = at + len(part) - 1
+                if not self.text.startswith(part if end < len(self.text) else part[:-1], at):
+                    return False
+                at = end + 1
         except (TypeError, UnicodeEncodeError):  # no name of a checkpoint
             return False
+        return not names or end == len(self.text)
 
     @property
     def is_packed(self) -> Numbers:
@@ -211,15 +243,11 @@ class Index:
             raise DamagedError(f"its index should have {header.index_size} bytes and has {len(data)}")
         if xxhash.xxh3_128_digest(memoryview(data)[:-_HASH]) != data[-_HASH:]:
             raise DamagedError("its index is not what was written: the hash differs")
-        rows, at = header.rows, HEADER_SIZE
-        columns = []
-        for kind in ("<u8", "<u8", "<u4", "u1"):
-            columns.append(np.frombuffer(data, kind, rows, at))
-            at += columns[-1].nbytes
+        at = HEADER_SIZE + header.rows * _ROW
         text = data[at : at + header.names]
-        _check_names(text, rows)
+        _check_names(text, header.rows)
         table = _json(data[at + header.names : at + header.names + header.table])
-        index = cls(header, text, columns[0].view("<i8"), columns[1], columns[2], _kinds(table), columns[3])
+        index = cls(header, data, text, _kinds(table))
         try:
             index._read_table(table)
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
@@ -269,6 +297,8 @@ class Index:
 
     def _check_places(self) -> None:
         """All data is inside the data region, aligned, and no two variables overlap."""
+        if self._are_few_and_apart():
+            return
         offsets, sizes = self.offsets, self.sizes
         if self.aliases or self.packed or not sizes.all():
             plain = sizes > 0
@@ -288,6 +318,24 @@ class Index:
             raise DamagedError("its index places a variable past the end of the file")
         if int(offsets[0]) < self.header.data or int(np.bitwise_or.reduce(offsets)) % ALIGNMENT:
             raise DamagedError("its index places a variable outside the data, or not aligned")
+
+    def _are_few_and_apart(self) -> bool:
+        """Tell whether there are few variables, all well placed: without NumPy, whose first steps would take longer."""
+        rows = self.header.rows
+        if rows > _FEW or self.aliases or self.packed:
+            return False
+        offsets = struct.unpack_from(f"<{rows}q", self._data, HEADER_SIZE)
+        types = struct.unpack_from(f"<{rows}I", self._data, HEADER_SIZE + _COLUMNS["types"][1] * rows)
+        sizes = [math.prod(shape) * stored.raw.itemsize for stored, shape in self.kinds]
+        if max(types, default=0) >= len(sizes):
+            return not rows
+        end = self.header.data
+        for at, kind in sorted(zip(offsets, types, strict=True)):
+            if size := sizes[kind]:
+                if at < end or at % ALIGNMENT:
+                    return False
+                end = at + size
+        return end <= self.header.size
 
 
 def kind_sizes(kinds: list[Kind]) -> Numbers:
@@ -341,12 +389,13 @@ def _check_names(text: bytes, rows: int) -> None:
     if not rows:
         return
     try:
-        check_text(b"\0" + text + b"\0")
+        check_text(text)
         if not text.isascii():
             text.decode()
     except (UnicodeDecodeError, InvalidNameError) as error:
         raise DamagedError(f"its index has a name that cannot be: {error}") from None
-    if (found := text.count(b"\0") + 1) != rows:
+    found = 1 + (text.count(b"\0") if rows <= _FEW else int(np.count_nonzero(np.frombuffer(text, np.uint8) == 0)))
+    if found != rows:
         raise DamagedError(f"its index should have {rows} names and has {found}")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass, field, replace
-from operator import attrgetter, eq
+from operator import attrgetter
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
 from tmpl_hdf5.native.dtypes import StoredType, stored_type, type_code
+from tmpl_hdf5.native.fits import AT_ONCE, fit
 from tmpl_hdf5.native.index import Kind
 from tmpl_hdf5.native.packing import chunk_shape, codec_for, filters_for
 from tmpl_hdf5.native.plan import Packing, Plan
@@ -24,7 +25,6 @@ from tmplcore.errors import SaveError
 __all__ = ["Layout", "find_layout"]
 
 _KEPT_BYTES = 64 << 20  # of structures of earlier saves
-_AT_ONCE = 1000
 _shape_of = attrgetter("shape")
 _dtype_of = attrgetter("dtype")
 
@@ -104,22 +104,16 @@ _layouts = _Layouts()
 
 
 def _fits(subject: _Subject, values: list[Any]) -> bool:
-    """Tell whether values have the shapes, dtypes and aliases of a layout.
-
-    A thousand at a time: after each step the objects are still in the processor's cache for the next, and their shapes
-    are never alive all at once, which would wake the garbage collector.
-    """
+    """Tell whether values have the shapes, dtypes and aliases of a layout."""
     ids = np.empty(len(values), np.intp)
     plain = True
-    for start in range(0, len(values), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
+    for start in range(0, len(values), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
         some = values[part]
-        if list(map(_dtype_of, some)) != subject.dtypes[part]:
-            return False
-        if not all(map(eq, map(_shape_of, some), subject.shapes[part])):
+        plain = plain and list(map(type, some)).count(np.ndarray) == len(some)
+        if not fit(some, subject.shapes[part], subject.dtypes[part], plain=plain):
             return False
         ids[part] = identities(some)
-        plain = plain and list(map(type, some)).count(np.ndarray) == len(some)
     return subject.aliases == (_twins(ids) if plain else _aliases(subject.names, values))
 
 
@@ -133,12 +127,10 @@ def find_layout(
             texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
             if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
                 return layout, texts
-        one: dict[Any, Any] = {}  # each shape is kept once
-        shapes = list(map(one.setdefault, map(_shape_of, values), map(_shape_of, values)))
-        dtypes = list(map(_dtype_of, values))
+        shapes, dtypes = _looked_at(values)
     except AttributeError:
         raise _not_an_array(names, values) from None
-    distinct = {id(dtype): dtype for dtype in dtypes}.values()
+    distinct = [dtypes[row] for row in _firsts(identities(dtypes))]
     if not all(isinstance(dtype, np.dtype) for dtype in distinct):
         raise _not_an_array(names, values)
     subject = _Subject(names, shapes, dtypes, _aliases(names, values), meta_size)
@@ -149,6 +141,32 @@ def find_layout(
     if layout.plan.packings:  # their sizes depend on the values
         return layout, texts
     return _layouts.keep(layout if memory is None else _remembered(layout, memory)), texts
+
+
+def _looked_at(values: list[Any]) -> tuple[list[tuple[int, ...]], list[np.dtype[Any]]]:
+    """Return shapes, of which equal ones are one object, and dtypes; a thousand at a time, as in `_fits`."""
+    one: dict[Any, Any] = {}
+    shapes: list[tuple[int, ...]] = []
+    dtypes: list[np.dtype[Any]] = []
+    for start in range(0, len(values), AT_ONCE):
+        some = values[start : start + AT_ONCE]
+        count, shape, dtype = len(some), some[0].shape, some[0].dtype
+        like_first = [one.setdefault(shape, shape)] * count, [dtype] * count
+        if list(map(type, some)).count(np.ndarray) == count and fit(some, *like_first, plain=True):
+            shapes += like_first[0]
+            dtypes += like_first[1]
+        else:
+            found = list(map(_shape_of, some))
+            shapes += map(one.setdefault, found, found)
+            dtypes += map(_dtype_of, some)
+    return shapes, dtypes
+
+
+def _firsts(ids: np.ndarray) -> list[int]:
+    """Return a row for each object that there is, given the ids of all."""
+    if (ids == ids[:1]).all():
+        return [0][: len(ids)]
+    return np.unique(ids, return_index=True)[1].tolist()  # type: ignore[no-any-return]
 
 
 def _remembered(layout: Layout, memory: Memory) -> Layout:
@@ -201,9 +219,13 @@ def _kinds(subject: _Subject, texts: dict[int, Text]) -> tuple[np.ndarray, list[
     # Hashing a dtype is slow, and models have few: they are told apart by identity first. So are shapes.
     numbers_of_shapes = _numbered(subject.shapes)
     keys = _numbered(subject.dtypes) * (numbers_of_shapes.max(initial=0) + 1) + numbers_of_shapes
-    _, rows, types = np.unique(keys, return_index=True, return_inverse=True)
-    found = {row: number(row) for row in sorted({*rows.tolist(), *texts})}
-    types = np.array([found[row] for row in rows.tolist()], np.int64)[types]
+    if (keys == keys[:1]).all():
+        rows, types = [0][: len(keys)], keys
+    else:
+        _, firsts, types = np.unique(keys, return_index=True, return_inverse=True)
+        rows = firsts.tolist()
+    found = {row: number(row) for row in sorted({*rows, *texts})}
+    types = np.array([found[row] for row in rows], np.int64)[types]
     for row in texts:
         types[row] = found[row]
     return types, kinds, foreign

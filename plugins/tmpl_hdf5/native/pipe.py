@@ -80,6 +80,10 @@ class Pipe:
         if self._progress is not None and size:
             self._progress(size)
 
+    def stop(self) -> None:
+        """Write no more of what was given; returns when nothing is being written."""
+        self._pool.shutdown(cancel_futures=True)
+
     def __enter__(self) -> Self:
         return self
 
@@ -90,4 +94,4 @@ class Pipe:
             while self._waiting and kind is None:
                 self._take()
         finally:
-            self._pool.shutdown(cancel_futures=True)
+            self.stop()

@@ -15,7 +15,8 @@ import xxhash
 from tmpl_hdf5.names import OWN_GROUP, check_names, to_paths
 from tmpl_hdf5.native.dtypes import StoredType, stored_type
 from tmpl_hdf5.native.index import ALIGNMENT, Header, Packed, encode_table, kind_sizes
-from tmpl_hdf5.native.structure import UNDEFINED, DatasetHeader, Filter, Structure, Tree, chunk_tree, chunk_tree_size
+from tmpl_hdf5.native.structure import UNDEFINED, DatasetHeader, Filter, Structure, chunk_tree, chunk_tree_size
+from tmpl_hdf5.native.tree import Tree
 from tmplcore.errors import InvalidNameError, SaveError
 
 __all__ = ["LARGE", "PAGE", "Packing", "Plan"]
@@ -74,13 +75,13 @@ class Plan:
     large: Numbers = field(init=False)
     header: Header = field(init=False)
     tail: bytes = field(init=False)
-    image: bytearray = field(init=False)
+    image: Numbers = field(init=False)
     _chunk_headers: dict[int, int] = field(init=False, default_factory=dict)
     _flags: tuple[frozenset[str] | None, Numbers] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         try:
-            names = check_names(self.names)[1:-1]
+            names = check_names(self.names)
         except InvalidNameError as error:
             raise SaveError(f"cannot be stored in HDF5: {error}", hint=error.hint) from None
         rows = len(self.names)
@@ -100,19 +101,18 @@ class Plan:
             row: int(structure.addresses[targets[row]]) + headers[int(kinds[targets[row]])].address_at
             for row in self.packings
         }
-        self.tail = names + encode_table(self.kinds, self.aliases, self.lengths, self._packed_room())
-        self._place(own, len(structure.image), len(names))
+        self.tail = names[1:-1] + encode_table(self.kinds, self.aliases, self.lengths, self._packed_room())
+        self._place(own, len(structure.image), max(len(names) - 2, 0))
         self._describe(structure, objects)
         self.image = structure.image
         self._seal()
 
     def _tree(self, names: bytes) -> Tree:
-        """Return the paths of every variable, of the index and of the metadata, given the names between NULs."""
-        own = [f"{OWN_GROUP}/{leaf}".encode() for leaf in ("index", "meta")]
-        paths = names.split(b"\0") if self.names else []
-        tree = Tree([*paths, *own])
-        if not tree.numbers.keys().isdisjoint(paths):  # a variable is called as a scope is
-            tree = Tree([*map(str.encode, to_paths(self.names)), *own])
+        """Return the paths of every variable, of the index and of the metadata, given the names with NULs around."""
+        own = "".join(f"{OWN_GROUP}/{leaf}\0" for leaf in ("index", "meta")).encode()
+        tree = Tree(names, own)
+        if not tree.is_clear:  # a variable is called as a scope is
+            tree = Tree("\0".join(["", *to_paths(self.names), ""]).encode(), own)
         return tree
 
     def _headers(self, objects: Numbers) -> tuple[list[DatasetHeader], Numbers]:
@@ -185,7 +185,7 @@ class Plan:
         structure.set_end(header.size)
         # The metadata is one string: its length is in the datatype, the message behind an empty dataspace.
         at = int(structure.addresses[1]) + DatasetHeader.DIMENSIONS_AT + 8 + 4
-        structure.image[at : at + 4] = header.meta_size.to_bytes(4, "little")
+        struct.pack_into("<I", structure.image, at, header.meta_size)
 
     def flags(self, trainable: frozenset[str] | None) -> Numbers:
         """Return the index's flags of all variables, given the names of the trainable ones."""
@@ -227,7 +227,7 @@ class Plan:
             struct.pack_into("<Q", self.image, self._chunk_headers[row], root)
             trees.append(tree)
             at += len(tree)
-        self.image += b"".join(trees)
+        self.image = np.concatenate((self.image, np.frombuffer(b"".join(trees), np.uint8)))
         struct.pack_into("<Q", self.image, 40, end)
         table = encode_table(self.kinds, self.aliases, self.lengths, packed)
         self.tail = self.tail[: self.header.names] + table.ljust(self.header.table)

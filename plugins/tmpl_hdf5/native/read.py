@@ -8,7 +8,6 @@ import stat
 import struct
 from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping
 from itertools import compress, repeat
-from operator import attrgetter, eq
 from pathlib import Path
 from typing import Any, final
 
@@ -17,6 +16,7 @@ import xxhash
 
 from tmpl_hdf5.native.blocks import read_exactly, read_into
 from tmpl_hdf5.native.check import check_meta, check_padding, check_rows
+from tmpl_hdf5.native.fits import AT_ONCE, are_plain, are_ready, fit
 from tmpl_hdf5.native.index import HEADER_SIZE, Header, Index
 from tmpl_hdf5.native.mapping import FileMap
 from tmpl_hdf5.native.metadata import decode_meta
@@ -38,13 +38,11 @@ from tmplcore.errors import (
 __all__ = ["NativeReader", "NativeVariable"]
 
 _SMALLEST_BOMB = 64 << 20
-_HEAD = 16 << 10  # read first: structure and index of a file of a few dozen variables
+_HEAD = 16 << 10  # bytes that are read first: structure and index of a file of a few dozen variables
+_MOST_HEAD = 1 << 20  # bytes of structure and index that are read together: those of a few thousand
 # A pipe in place of a file is not waited for.
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _LAYOUT = struct.Struct("<BBQQ")
-_shape_of = attrgetter("shape")
-_dtype_of = attrgetter("dtype")
-_is_plain = attrgetter("flags.carray")  # C order, aligned, writable
 
 
 @final
@@ -121,8 +119,8 @@ class NativeReader(Reader):
             if not stat.S_ISREG(about.st_mode):
                 raise UnreadableError("it is not a file")
             self.size = about.st_size
-            self._map: FileMap | None = FileMap(self._fd, self.size)
-            head = os.pread(self._fd, _HEAD, 0)
+            self._map: FileMap | None = None
+            head = self._head()
             self.index = self._decoded(head, getattr(about, "st_blocks", 1 << 40) * 512)
             problems = self.structure_damage(head)
             if problems and not damaged:
@@ -140,6 +138,14 @@ class NativeReader(Reader):
         except BaseException:
             os.close(self._fd)
             raise
+
+    def _head(self) -> bytes:
+        """Return the first bytes of the file; of one that is not large, all up to the end of the index."""
+        head = os.pread(self.fd, _HEAD, 0)
+        at, size = index_place(head)
+        if len(head) < at + size <= _MOST_HEAD:
+            head += os.pread(self.fd, at + size - len(head), len(head))
+        return head
 
     def _decoded(self, head: bytes, allocated: int) -> Index:
         """Return the index, of a file that begins with `head` and takes that many bytes of the disk."""
@@ -233,21 +239,21 @@ class NativeReader(Reader):
 
     def columns(self) -> tuple[list[tuple[int, ...]], list[np.dtype[Any]]]:
         """Return shapes and dtypes; see `Reader.columns`."""
-        shapes, _, dtypes = self._expanded(self.index.types)
-        return shapes, dtypes
+        return self._expanded(self.index.types)
 
     def lists(self, names: Collection[str]) -> bool:
         """Compare names as text, of which none has to be taken apart; see `Reader.lists`."""
         return self.index.is_listed(names)
 
-    def _expanded(self, types: np.ndarray) -> tuple[list[Any], list[Any], list[Any]]:
-        """Return the shape, the stored dtype and the dtype of rows, of which the types are given."""
+    def _expanded(self, types: np.ndarray, *, raw: bool = False) -> tuple[list[Any], list[Any]]:
+        """Return the shapes and the dtypes (those stored, if `raw`) of rows, of which the types are given."""
         kinds = self.index.kinds
-        parts = ([shape for _, shape in kinds], [stored.raw for stored, _ in kinds], [s.dtype for s, _ in kinds])
+        shapes = [shape for _, shape in kinds]
+        dtypes = [stored.raw if raw else stored.dtype for stored, _ in kinds]
         if len(kinds) == 1:
-            return tuple(part * len(types) for part in parts)  # type: ignore[return-value]
+            return shapes * len(types), dtypes * len(types)
         numbers = types.tolist()
-        return tuple(list(map(part.__getitem__, numbers)) for part in parts)  # type: ignore[return-value]
+        return list(map(shapes.__getitem__, numbers)), list(map(dtypes.__getitem__, numbers))
 
     @property
     def aliases(self) -> dict[str, str]:
@@ -303,7 +309,7 @@ class NativeReader(Reader):
                 other.flags.writeable = False
             found = dict(zip((wanted[n] for n in np.flatnonzero(there).tolist()), arrays, strict=True)) | others
             return {name: found[name] for name in wanted}
-        shapes, raws, _ = self._expanded(types)
+        shapes, raws = self._expanded(types, raw=True)
         outs = list(map(np.empty, shapes, raws))
         self._refuse(self._fill(rows, outs, verify=verify), ())
         for number in np.flatnonzero(_any([stored.raw != stored.dtype for stored, _ in index.kinds], types)).tolist():
@@ -317,14 +323,19 @@ class NativeReader(Reader):
         outs = list(targets.values())
         rows = self._numbers(targets)
         types = self.index.types[rows]
-        shapes, _, dtypes = self._expanded(types)
-        # Shapes one by one: 100,000 tuples kept at once would wake the garbage collector.
-        if not all(map(eq, map(_shape_of, outs), shapes)) or list(map(_dtype_of, outs)) != dtypes:
-            for name, out, shape, dtype in zip(targets, outs, shapes, dtypes, strict=True):
-                if out.shape != shape or out.dtype != dtype:
-                    raise ValueError(f"{name!r} is {shape} {dtype}, the array is {out.shape} {out.dtype}")
+        shapes, dtypes = self._expanded(types)
+        are_all_plain = True
+        for start in range(0, len(outs), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            if are_ready(outs[part], shapes[part], dtypes[part]):
+                continue
+            if not fit(outs[part], shapes[part], dtypes[part], plain=False):
+                for name, out, shape, dtype in zip(targets, outs, shapes, dtypes, strict=True):
+                    if out.shape != shape or out.dtype != dtype:
+                        raise ValueError(f"{name!r} is {shape} {dtype}, the array is {out.shape} {out.dtype}")
+            are_all_plain = are_all_plain and are_plain(outs[part])
         is_text = [stored.is_text for stored, _ in self.index.kinds]
-        if all(map(_is_plain, outs)) and not any(is_text):
+        if are_all_plain and not any(is_text):
             self._fill_named(rows, outs, targets, verify=verify)
             return
         for name, out in zip(targets, outs, strict=True):
@@ -418,7 +429,7 @@ class NativeReader(Reader):
 
     def _mapping(self) -> FileMap:
         if self._map is None:
-            raise ValueError(f"the checkpoint {self.path} is closed")
+            self._map = FileMap(self.fd, self.size)
         return self._map
 
     def differs(self, row: int) -> Damage:

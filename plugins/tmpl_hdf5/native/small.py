@@ -6,7 +6,8 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, final
+from types import TracebackType
+from typing import Any, Self, final
 
 import numpy as np
 import xxhash
@@ -19,7 +20,7 @@ __all__ = ["Batch", "batches", "runs", "write_small"]
 
 _BATCH = 1 << 20  # bytes that are gathered and hashed at a time: they stay in the cache
 _RUN = 1 << 14  # bytes that lie in memory as in the file; fewer are gathered
-_PIECE = 2 << 20  # bytes that are handed to the other thread: writing them takes far longer than handing them over
+_PIECE = 1 << 20  # bytes that are handed to the other thread: writing them takes far longer than handing them over
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
@@ -107,21 +108,21 @@ def write_small(
     """
     if not batches:
         return
-    pieces = _Pieces(pipe, batches[0].start)
-    for batch in batches:
-        if batch.block is not None:
-            data = blocks[batch.block][batch.at : batch.at + batch.end - batch.start]
-            pipe.write(data, batch.start)
-            hashes[batch.rows] = _hashes(_part_of(values, batch.rows))
-            continue
-        arrays = _arrays(batch.rows, values, foreign, raw)
-        try:
-            pieces.add(arrays, batch)
-        except (BufferError, TypeError, ValueError):  # something is not in C order
-            arrays = list(map(np.ascontiguousarray, arrays))
-            pieces.add(arrays, batch)
-        hashes[batch.rows] = _hashes(arrays)
-    pieces.flush()
+    with _Pieces(pipe, batches[0].start) as pieces:
+        for batch in batches:
+            if batch.block is not None:
+                data = blocks[batch.block][batch.at : batch.at + batch.end - batch.start]
+                pipe.write(data, batch.start)
+                hashes[batch.rows] = _hashes(_part_of(values, batch.rows))
+                continue
+            arrays = _arrays(batch.rows, values, foreign, raw)
+            try:
+                pieces.add(arrays, batch)
+            except (BufferError, TypeError, ValueError):  # something is not in C order
+                arrays = list(map(np.ascontiguousarray, arrays))
+                pieces.add(arrays, batch)
+            hashes[batch.rows] = _hashes(arrays)
+        pieces.flush()
 
 
 def _hashes(arrays: list[Any]) -> Numbers:
@@ -147,13 +148,28 @@ def _part_of(values: list[Any], rows: slice | Numbers) -> list[Any]:
 
 @final
 class _Pieces:
-    """A run of bytes of the file, gathered in two buffers in turn: one is filled while the other is written."""
+    """A run of bytes of the file, gathered in two buffers in turn: one is filled while the other is written.
+
+    A context manager: on an error it lets go of what was handed over. The error may keep all this alive in a cycle, and
+    a `BytesIO` that is collected as garbage together with a view of it makes Python 3.12.1 crash, and 3.13 complain.
+    """
 
     def __init__(self, pipe: Pipe, start: int) -> None:
         self._pipe = pipe
         self._start = self._end = start  # of what is in the buffer
         self._buffer, self._other = io.BytesIO(), io.BytesIO()
-        self._written: memoryview | None = None  # what is in the other one
+        self._views: list[memoryview] = []  # of what was handed over; at rest, of what is in the other one
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._pipe.stop()
+            for view in self._views:
+                view.release()
 
     def add(self, arrays: list[Any], batch: Batch) -> None:
         """Append a batch. Raises what NumPy does of an array that is not in C order; then nothing was appended."""
@@ -176,10 +192,10 @@ class _Pieces:
         """Hand over what there is."""
         if self._end == self._start:
             return
-        view = self._buffer.getbuffer()[: self._end - self._start]
-        self._pipe.write(view, self._start)  # the one before is written by now
-        if self._written is not None:
-            self._written.release()
-        self._written = view
+        self._views.append(self._buffer.getbuffer()[: self._end - self._start])
+        self._pipe.write(self._views[-1], self._start)  # the one before is written by now
+        for view in self._views[:-1]:
+            view.release()
+        del self._views[:-1]
         self._buffer, self._other = self._other, self._buffer
         self._start = self._end

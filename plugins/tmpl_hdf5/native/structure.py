@@ -13,13 +13,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import InitVar, dataclass, field
-from itertools import repeat
-from operator import itemgetter
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 
-__all__ = ["FIRST_HEADER", "SIGNATURE", "UNDEFINED", "DatasetHeader", "Filter", "Structure", "Tree", "chunk_tree"]
+from tmpl_hdf5.native.tree import Tree
+
+__all__ = ["FIRST_HEADER", "SIGNATURE", "UNDEFINED", "DatasetHeader", "Filter", "Structure", "chunk_tree"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
@@ -28,12 +28,10 @@ FIRST_HEADER = 96
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
-_FIRST, _LAST = itemgetter(0), itemgetter(2)
 _GROUP_HEADER = 40
 _HEAP_HEADER = 32
 _CHUNK_TREE_RANK = 32  # what superblock 0 implies for B-trees of chunks
 _SYMBOL = np.dtype([("name", "<u8"), ("header", "<u8"), ("cache", "<u4"), ("reserved", "<u4"), ("scratch", "V16")])
-_AT_ONCE = 8192  # names
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,52 +87,6 @@ class DatasetHeader:
         return cls(image, len(chunk), len(image) - len(messages[-1]) + 8 + 3, None)
 
 
-@final
-class Tree:
-    """Paths, taken apart into groups and leaves.
-
-    Args:
-        paths: The path of every link, UTF-8, without the leading `/`.
-
-    Attributes:
-        numbers: The path of every group, and its number: 0 is the root, and no group comes before its parent.
-        groups: The number of the group that each path is in.
-        leaves: The last part of every path.
-        parents: The number of every group's parent; -1 of the root.
-        names: The last part of every group's path, but the root's.
-    """
-
-    __slots__ = ("groups", "leaves", "names", "numbers", "parents")
-
-    def __init__(self, paths: list[bytes]) -> None:
-        self.numbers = {b"": 0}
-        self.parents = [-1]
-        self.names: list[bytes] = []
-        scopes: list[bytes] = []
-        one: dict[bytes, bytes] = {}  # each scope is kept once
-        self.leaves: list[bytes] = []
-        for start in range(0, len(paths), 512):  # so few tuples at a time do not wake the garbage collector
-            parts = list(map(bytes.rpartition, paths[start : start + 512], repeat(b"/")))
-            some = list(map(_FIRST, parts))
-            scopes += map(one.setdefault, some, some)
-            self.leaves += map(_LAST, parts)
-        for scope in one:
-            self._add(scope)
-        self.groups = list(map(self.numbers.__getitem__, scopes))
-
-    def _add(self, scope: bytes) -> None:
-        numbers = self.numbers
-        missing = []
-        while scope not in numbers:
-            outer, _, leaf = scope.rpartition(b"/")
-            missing.append((scope, outer, leaf))
-            scope = outer
-        for scope, outer, leaf in reversed(missing):
-            numbers[scope] = len(self.parents)
-            self.parents.append(numbers[outer])
-            self.names.append(leaf)
-
-
 @dataclass(slots=True)
 class Structure:
     """The structure of a file: built once for a set of paths and types, then told where the data is.
@@ -152,14 +104,14 @@ class Structure:
     targets: Numbers
     headers: list[DatasetHeader]
     kinds: Numbers
-    image: bytearray = field(init=False)
+    image: Numbers = field(init=False)
     addresses: Numbers = field(init=False)
     _members: list[Numbers] = field(init=False)
 
     def __post_init__(self, tree: Tree) -> None:
         at = self._place_objects()
         groups = _Groups(tree, self.targets, self.addresses, at)
-        self.image = bytearray(groups.end)
+        self.image = np.zeros(groups.end, np.uint8)
         struct.pack_into(
             "<8s8BHHIQQQQQQIIQQ",
             self.image,
@@ -168,10 +120,10 @@ class Structure:
             *(0, UNDEFINED, 0, UNDEFINED),
             *(0, at, 1, 0, int(groups.trees[0]), int(groups.heaps[0])),
         )
-        counts = np.bincount(self.targets, minlength=len(self.kinds)).astype("<u4")
+        counts = np.bincount(self.targets, minlength=len(self.kinds))
         for header, members, block in self._blocks():
             block[:] = np.frombuffer(header.image, np.uint8)
-            block[:, 4:8] = _bytes(counts[members])
+            block[:, 4:8].view("<u4")[:, 0] = counts[members]
         groups.fill(self.image)
 
     def _blocks(self) -> Iterator[tuple[DatasetHeader, Numbers, Numbers]]:
@@ -202,10 +154,10 @@ class Structure:
         for header, members, block in self._blocks():
             if header.rank:
                 first = DatasetHeader.DIMENSIONS_AT
-                block[:, first : first + 8 * header.rank] = _bytes(by_header[id(header)].astype("<u8"))
-            block[:, header.address_at : header.address_at + 8] = _bytes(addresses[members].astype("<u8"))
+                block[:, first : first + 8 * header.rank].view("<u8")[:] = by_header[id(header)]
+            block[:, header.address_at : header.address_at + 8].view("<u8")[:, 0] = addresses[members]
             if header.size_at is not None:
-                block[:, header.size_at : header.size_at + 8] = _bytes(sizes[members].astype("<u8"))
+                block[:, header.size_at : header.size_at + 8].view("<u8")[:, 0] = sizes[members]
 
     def members(self, kind: int) -> Numbers:
         """Return the objects of a kind, in the order of their headers."""
@@ -228,53 +180,78 @@ class _Groups:
     """
 
     def __init__(self, tree: Tree, targets: Numbers, addresses: Numbers, at: int) -> None:
-        count = len(tree.parents)
-        # Links: first the datasets, then the groups themselves in their parents.
-        group = np.array(tree.groups + tree.parents[1:], np.int64)
-        leaves = tree.leaves + tree.names
-        length = np.fromiter(map(len, leaves), np.int64, len(leaves))
-        order = _by_group_and_name(group, leaves, length)
-        group, length = group[order], length[order]
-        self._leaves = list(map(leaves.__getitem__, order.tolist()))
+        self._tree = tree
+        group, count = tree.groups, len(tree.parents)
         first = np.searchsorted(group, np.arange(count + 1))
         headers = at + np.arange(count) * _GROUP_HEADER
         self._headers = at
         at += count * _GROUP_HEADER
-        self._names, self._sizes = _heap_layout(length, group, first)
+        self._names, self._sizes = _heap_layout(tree.links.lengths[tree.order], group, first)
         self.heaps = at + np.concatenate(([0], np.cumsum(self._sizes + _HEAP_HEADER)[:-1]))
         self._at = self.heaps[group] + _HEAP_HEADER + self._names
         at = int(self.heaps[-1] + self._sizes[-1] + _HEAP_HEADER)
         links = np.diff(first)
         self.leaf_rank = _best_leaf_rank(links)
         per_node = 2 * self.leaf_rank
-        nodes = np.maximum(1, -(-links // per_node))
-        self.rank = _best_rank(nodes)
-        self._targets = np.concatenate((addresses[targets], headers[1:]))[order]
+        self._nodes = np.maximum(1, -(-links // per_node))
+        self.rank = _best_rank(self._nodes)
+        self._targets = np.concatenate((addresses[targets], headers[1:]))[tree.order]
         in_group = np.arange(len(group)) - first[:-1][group]
-        start = np.concatenate(([0], np.cumsum(nodes)))
-        self._node, self._slot = start[:-1][group] + in_group // per_node, in_group % per_node
-        largest = np.empty(int(start[-1]), np.int64)
-        largest[self._node] = self._names  # links are in the order of their names: the last of a node stays
-        self._symbols, self._count = at, int(start[-1])
-        children = at + np.arange(self._count) * (8 + 40 * per_node)
-        self._trees = at + self._count * (8 + 40 * per_node)
-        self.trees, self._tree_bytes = _trees(nodes, start, children, largest, self.rank, self._trees)
-        self.end = self._trees + len(self._tree_bytes)
+        self._first = np.concatenate(([0], np.cumsum(self._nodes)))  # of the symbol nodes of every group
+        self._node, self._slot = self._first[:-1][group] + in_group // per_node, in_group % per_node
+        self._symbols = at
+        at += int(self._first[-1]) * (8 + 40 * per_node)
+        self._trees = at
+        self.trees, self.end = self._place_trees(at)
 
-    def fill(self, image: bytearray) -> None:
+    def _place_trees(self, at: int) -> tuple[Numbers, int]:
+        """Return the address of every group's B-tree, and where they end: first those that are one node."""
+        size = _tree_node_size(self.rank, 8)
+        trees = np.empty(len(self._nodes), np.int64)
+        single = self._nodes <= 2 * self.rank
+        count = int(np.count_nonzero(single))
+        trees[single] = at + np.arange(count) * size
+        at += count * size
+        for group in np.flatnonzero(~single).tolist():
+            at += _tree_nodes(int(self._nodes[group]), self.rank) * size
+            trees[group] = at - size  # the root is the last of its nodes
+        return trees, at
+
+    def fill(self, image: Numbers) -> None:
         """Write all of it into the file's structure."""
         _fill_group_headers(_rows(image, self._headers, len(self.trees), _GROUP_HEADER), self.trees, self.heaps)
-        _fill_heaps(image, self._leaves, self._at, self.heaps, self._sizes)
-        nodes = _rows(image, self._symbols, self._count, 8 + 80 * self.leaf_rank)
+        _fill_heaps(image, self._tree, self._at, self.heaps, self._sizes)
+        count = int(self._first[-1])
+        nodes = _rows(image, self._symbols, count, 8 + 80 * self.leaf_rank)
         _fill_symbol_nodes(nodes, self._node, self._slot, self._names, self._targets)
-        image[self._trees :] = self._tree_bytes
+        self._fill_trees(image)
 
-
-def _by_group_and_name(group: Numbers, leaves: list[bytes], length: Numbers) -> Numbers:
-    if length.max() <= 128:  # an array of fixed-length strings sorts fast, but is as wide as its longest
-        return np.lexsort((np.array(leaves), group))
-    numbers = group.tolist()
-    return np.array(sorted(range(len(leaves)), key=lambda i: (numbers[i], leaves[i])), np.int64)
+    def _fill_trees(self, image: Numbers) -> None:
+        rank, nodes, first = self.rank, self._nodes, self._first
+        children = self._symbols + np.arange(int(first[-1])) * (8 + 80 * self.leaf_rank)
+        largest = np.empty(len(children), np.int64)
+        largest[self._node] = self._names  # links are in the order of their names: the last of a node stays
+        # Groups whose symbol nodes fit into one B-tree node, all at once.
+        single = np.flatnonzero(nodes <= 2 * rank)
+        size = _tree_node_size(rank, 8)
+        block = _rows(image, self._trees, len(single), size)
+        block[:, :4] = np.frombuffer(b"TREE", np.uint8)
+        block[:, 6:8].view("<u2")[:, 0] = nodes[single]
+        block[:, 8:24] = 255  # no siblings
+        body = block[:, 24:].view("<u8")
+        row = np.repeat(np.arange(len(single)), nodes[single])
+        slot = np.arange(len(row)) - np.repeat(np.cumsum(nodes[single]) - nodes[single], nodes[single])
+        child = first[:-1][single][row] + slot
+        body[row, 1 + 2 * slot] = children[child]
+        body[row, 2 + 2 * slot] = largest[child]
+        # Larger groups, one by one, level by level.
+        at = self._trees + block.size
+        for group in np.flatnonzero(nodes > 2 * rank).tolist():
+            below = children[first[group] : first[group + 1]]
+            keys = np.concatenate(([0], largest[first[group] : first[group + 1]]))
+            levels, _ = _tree_levels(keys[:, None], below, rank, at, kind=0)
+            image[at : at + len(levels)] = np.frombuffer(levels, np.uint8)
+            at += len(levels)
 
 
 def _heap_layout(length: Numbers, group: Numbers, first: Numbers) -> tuple[Numbers, Numbers]:
@@ -283,26 +260,26 @@ def _heap_layout(length: Numbers, group: Numbers, first: Numbers) -> tuple[Numbe
     return ends[:-1] - ends[first[:-1]][group] + 8, ends[first[1:]] - ends[first[:-1]] + 8
 
 
-def _fill_heaps(image: bytearray, leaves: list[bytes], at: Numbers, heaps: Numbers, sizes: Numbers) -> None:
+def _fill_heaps(image: Numbers, tree: Tree, at: Numbers, heaps: Numbers, sizes: Numbers) -> None:
     """Write the local heaps: their heads, and every name at its address."""
-    everything = np.frombuffer(image, np.uint8)
-    head = np.zeros((len(heaps), _HEAP_HEADER), np.uint8)
-    head[:, :4] = np.frombuffer(b"HEAP", np.uint8)
+    words = image.view("<u8")  # everything in a structure begins at a multiple of 8
+    head = np.empty((len(heaps), _HEAP_HEADER // 8), np.int64)
+    head[:, 0] = int.from_bytes(b"HEAP", "little")
     # Size of the data, head of the free list (1: there is none), address of the data.
-    head[:, 8:] = _bytes(np.stack((sizes, np.ones_like(sizes), heaps + _HEAP_HEADER), axis=1).astype("<u8"))
-    everything[heaps[:, None] + np.arange(_HEAP_HEADER)] = head
-    for start in range(0, len(leaves), _AT_ONCE):
-        some = leaves[start : start + _AT_ONCE]
-        length = np.fromiter(map(len, some), np.int64, len(some))
-        text = np.frombuffer(b"".join(some), np.uint8)
-        # Where each byte goes: its name's address, and its place in the name.
-        shift = at[start : start + _AT_ONCE] - np.cumsum(length) + length
-        everything[np.repeat(shift, length) + np.arange(len(text))] = text
+    head[:, 1], head[:, 2], head[:, 3] = sizes, 1, heaps + _HEAP_HEADER
+    words[heaps[:, None] // 8 + np.arange(_HEAP_HEADER // 8)] = head
+    rows, places = tree.order, at // 8
+    number = 0
+    while len(rows):
+        words[places + number] = tree.links.words(rows, number).view("<u8")
+        number += 1
+        longer = tree.links.lengths[rows] > 8 * number
+        rows, places = rows[longer], places[longer]
 
 
 def _fill_symbol_nodes(block: Numbers, node: Numbers, slot: Numbers, names: Numbers, header: Numbers) -> None:
     block[:, :5] = np.frombuffer(b"SNOD\1", np.uint8)
-    block[:, 6:8] = _bytes(np.bincount(node, minlength=len(block)).astype("<u2"))
+    block[:, 6:8].view("<u2")[:, 0] = np.bincount(node, minlength=len(block))
     entries = block[:, 8:].view(_SYMBOL)
     entries["name"][node, slot] = names
     entries["header"][node, slot] = header
@@ -310,39 +287,8 @@ def _fill_symbol_nodes(block: Numbers, node: Numbers, slot: Numbers, names: Numb
 
 def _fill_group_headers(block: Numbers, trees: Numbers, heaps: Numbers) -> None:
     block[:] = np.frombuffer(_object_header([_message(0x11, bytes(16))]), np.uint8)
-    block[:, 24:40] = _bytes(np.stack((trees, heaps), axis=1).astype("<u8"))
-
-
-def _trees(
-    nodes: Numbers, start: Numbers, children: Numbers, largest: Numbers, rank: int, at: int
-) -> tuple[Numbers, bytes]:
-    """Return the address of every group's B-tree, and their bytes."""
-    size = _tree_node_size(rank, 8)
-    roots = np.zeros(len(nodes), np.int64)
-    # Groups whose symbol nodes fit into one B-tree node, all at once.
-    single = np.flatnonzero(nodes <= 2 * rank)
-    block = np.zeros((len(single), size), np.uint8)
-    block[:, :4] = np.frombuffer(b"TREE", np.uint8)
-    block[:, 6:8] = _bytes(nodes[single].astype("<u2"))
-    block[:, 8:24] = 255  # no siblings
-    body = block[:, 24:].view("<u8")
-    row = np.repeat(np.arange(len(single)), nodes[single])
-    slot = np.arange(len(row)) - np.repeat(np.cumsum(nodes[single]) - nodes[single], nodes[single])
-    child = start[:-1][single][row] + slot
-    body[row, 1 + 2 * slot] = children[child]
-    body[row, 2 + 2 * slot] = largest[child]
-    roots[single] = at + np.arange(len(single)) * size
-    out = [block.tobytes()]
-    at += block.size
-    # Larger groups, one by one, level by level.
-    for group in np.flatnonzero(nodes > 2 * rank).tolist():
-        below = children[start[group] : start[group + 1]]
-        keys = np.concatenate(([0], largest[start[group] : start[group + 1]]))
-        levels, root = _tree_levels(keys[:, None], below, rank, at, kind=0)
-        out.append(levels)
-        roots[group] = root
-        at += len(levels)
-    return roots, b"".join(out)
+    places = block[:, 24:40].view("<u8")
+    places[:, 0], places[:, 1] = trees, heaps
 
 
 def _tree_levels(keys: Numbers, children: Numbers, rank: int, at: int, *, kind: int) -> tuple[bytes, int]:
@@ -392,11 +338,16 @@ def chunk_tree(origins: Numbers, places: Numbers, end: list[int], at: int) -> tu
 def chunk_tree_size(origins: Numbers) -> int:
     """Return the size of such a B-tree."""
     count, rank = origins.shape
-    nodes = level = max(1, -(-count // (2 * _CHUNK_TREE_RANK)))
+    return _tree_nodes(count, _CHUNK_TREE_RANK) * _tree_node_size(_CHUNK_TREE_RANK, 8 * (rank + 2))
+
+
+def _tree_nodes(children: int, rank: int) -> int:
+    """Return how many nodes a B-tree has, on all its levels."""
+    nodes = level = max(1, -(-children // (2 * rank)))
     while level > 1:
-        level = -(-level // (2 * _CHUNK_TREE_RANK))
+        level = -(-level // (2 * rank))
         nodes += level
-    return nodes * _tree_node_size(_CHUNK_TREE_RANK, 8 * (rank + 2))
+    return nodes
 
 
 def _best_leaf_rank(links: Numbers) -> int:
@@ -415,14 +366,9 @@ def _tree_node_size(rank: int, key: int) -> int:
     return 24 + (2 * rank + 1) * key + 2 * rank * 8
 
 
-def _rows(image: bytearray, at: int, count: int, size: int) -> Numbers:
+def _rows(image: Numbers, at: int, count: int, size: int) -> Numbers:
     """Return a part of the image as rows of bytes, to be written to."""
-    return np.frombuffer(image, np.uint8, count * size, at).reshape(count, size)
-
-
-def _bytes(numbers: Numbers) -> Numbers:
-    """Return numbers as bytes, one row a row."""
-    return np.ascontiguousarray(numbers).view(np.uint8).reshape(len(numbers), -1)
+    return image[at : at + count * size].reshape(count, size)
 
 
 def _message(number: int, body: bytes) -> bytes:
