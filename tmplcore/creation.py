@@ -10,7 +10,14 @@ from typing import Any, Final, NoReturn, TypeVar, final
 from tmplcore.backend import VariableSpec
 from tmplcore.collections import GraphKeys
 from tmplcore.dtypes import DType, as_dtype
-from tmplcore.errors import InitializerError, InvalidArgumentError, InvalidNameError, InvalidTypeError, NestingError
+from tmplcore.errors import (
+    InitializerError,
+    InvalidArgumentError,
+    InvalidNameError,
+    InvalidTypeError,
+    NestingError,
+    NothingCreatedError,
+)
 from tmplcore.expression import ArrayExpression
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.initial import Constant, InitialCall, Start, as_constant
@@ -22,7 +29,15 @@ from tmplcore.shapes import TensorShape, as_shape
 from tmplcore.store import VariableStore, current_frame
 from tmplcore.variable import Extras, Variable
 
-__all__ = ["checked_modes", "create_variable", "creator", "is_trainable", "new_variable", "variable_creator_scope"]
+__all__ = [
+    "checked_modes",
+    "create_variable",
+    "creator",
+    "is_trainable",
+    "new_variable",
+    "nothing_created",
+    "variable_creator_scope",
+]
 
 _filled: Final = tuple.__new__  # a named tuple's own constructor does the same in a call more
 _LISTS: Final = (list, tuple, set)
@@ -97,7 +112,7 @@ def create_variable(
     initial_value: Any = None,
     trainable: Any = None,
     collections: Any = None,
-    validate_shape: bool = True,
+    validate_shape: Any = True,
     caching_device: Any = None,
     name: str | None = None,
     dtype: Any = None,
@@ -118,7 +133,14 @@ def create_variable(
             hint=f"collections=[{collections!r}]",
         )
     if not (constraint is None or callable(constraint)):
-        raise InvalidArgumentError(f"The `constraint` argument must be a callable, not {constraint!r}")
+        raise InvalidArgumentError(
+            f"The `constraint` argument must be a callable, not {constraint!r}",
+            hint="constraint=lambda value: numpy.clip(value, 0, 1)",
+        )
+    if validate_shape is not True and validate_shape is not False and validate_shape is not None:
+        raise InvalidTypeError(
+            f"Expected bool for argument 'validate_shape' not {validate_shape!r}.", hint="validate_shape=False"
+        )
     if synchronization is not _AUTO or aggregation is not _NONE:
         synchronization, aggregation = checked_modes(name, synchronization, aggregation)
     if trainable is None:
@@ -195,7 +217,7 @@ def _started(
     initial_value: Any,
     dtype: Any,
     shape: Any,
-    validate: bool,
+    validate: bool | None,
     journal: Journal | None,
 ) -> tuple[Start, DType, tuple[int, ...] | None, TensorShape]:
     """Find out what a variable starts as, whatever the initial value is, while its name is taken already.
@@ -235,7 +257,7 @@ def _started(
     return start, wanted, dims, TensorShape(dims) if fixed is None else fixed
 
 
-def _check_fit(name: str, shape: tuple[int, ...], wanted: TensorShape, validate: bool) -> None:
+def _check_fit(name: str, shape: tuple[int, ...], wanted: TensorShape, validate: bool | None) -> None:
     """Refuse an initial value whose shape is none of those that a partly known shape allows."""
     if validate and not wanted.is_compatible_with(shape):
         raise InitializerError(
@@ -334,7 +356,10 @@ def new_variable(
         InvalidTypeError: The initial value is not an array.
     """
     if variable_def is not None:
-        raise InvalidArgumentError("a variable cannot be made from a protocol buffer here (variable_def)")
+        raise InvalidArgumentError(
+            "a variable cannot be made from a protocol buffer here (variable_def)",
+            hint="Variable(initial_value, name=...)",
+        )
     frame = current_frame()
     create = creator(frame.around.creators) if frame.around.creators else create_variable
     variable = create(
@@ -351,8 +376,18 @@ def new_variable(
         aggregation=aggregation,
         shape=shape,
     )
+    if variable is None:
+        raise nothing_created(name)
     frame.store.announce(variable)
     return variable
+
+
+def nothing_created(name: str | None) -> NothingCreatedError:
+    """Return the error for a creator that forgot to return what it made."""
+    return NothingCreatedError(
+        f"a variable creator returned None in the place of the variable {name}",
+        hint="end the creator in `return next_creator(**kwargs)`",
+    )
 
 
 @final
@@ -385,7 +420,12 @@ class variable_creator_scope:  # noqa: N801 - TensorFlow's name
         CURRENT.set(before.with_creators(self._creators))
 
     def __exit__(self, *_: object) -> None:
-        now, before = current_frame(), self._before
+        try:
+            now, before = current_frame(), self._before
+        except AttributeError:
+            raise NestingError(
+                "a variable_creator_scope is left that was never entered", hint="with variable_creator_scope(...):"
+            ) from None
         if now.around.creators is not self._creators or now.store is not before.store:
             raise NestingError(
                 "Exiting variable_creator_scope without proper nesting.",

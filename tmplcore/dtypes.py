@@ -167,7 +167,9 @@ class DType:
         try:
             return _BY_NUMBER[int(number)]
         except KeyError:
-            raise InvalidTypeError(f"{number} does not correspond to a valid DType") from None
+            raise InvalidTypeError(
+                f"{number} does not correspond to a valid DType", hint="as_dtype('float32') goes by the name"
+            ) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a DType cannot be changed ({name!r})")
@@ -189,7 +191,9 @@ class DType:
             InvalidTypeError: NumPy has no such type (`resource`, `variant`).
         """
         if self._numpy_type is None:
-            raise InvalidTypeError(f"{self!s} has no NumPy equivalent")
+            raise InvalidTypeError(
+                f"{self!s} has no NumPy equivalent", hint="handles have no values that an array could hold"
+            )
         return self._numpy_type
 
     @property
@@ -200,7 +204,9 @@ class DType:
             InvalidTypeError: NumPy has no such type (`resource`, `variant`).
         """
         if self._numpy is None:
-            raise InvalidTypeError(f"{self!s} has no NumPy equivalent")
+            raise InvalidTypeError(
+                f"{self!s} has no NumPy equivalent", hint="handles have no values that an array could hold"
+            )
         return self._numpy
 
     @property
@@ -245,14 +251,16 @@ class DType:
             return 0, self.max
         if self.base_dtype in (float32, float64):
             return 0, 1
-        raise InvalidArgumentError(f"{self!s} does not have defined limits.")
+        raise InvalidArgumentError(
+            f"{self!s} does not have defined limits.", hint="only bool, integers, float32 and float64 have them"
+        )
 
     def _limit(self, word: str, attribute: str) -> Any:
         if self.is_floating:
             return getattr(_finfo(self._numpy_type), attribute)
         if self.is_integer:
             return int(getattr(_iinfo(self._numpy_type), attribute))
-        raise InvalidTypeError(f"Cannot find {word} value of {self!s}.")
+        raise InvalidTypeError(f"Cannot find {word} value of {self!s}.", hint="only integers and floats have one")
 
     @property
     def _is_ref_dtype(self) -> bool:
@@ -286,6 +294,10 @@ class DType:
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __int__(self) -> int:
+        """Return the number."""
+        return self.as_datatype_enum
 
     def __repr__(self) -> str:
         return f"tf.{self.name}"
@@ -380,11 +392,11 @@ float4_e2m1fn: Final = _BY_NUMBER[33]
 QUANTIZED_DTYPES: Final = frozenset(dtype for dtype in _BY_NUMBER.values() if dtype.is_quantized)
 
 
-def as_dtype(value: Any) -> DType:
+def as_dtype(type_value: Any) -> DType:
     """Return the `DType` for anything that names one.
 
     Args:
-        value: A `DType`, its name (`"float32"`, `"half"`, `"int32_ref"`), its number, a NumPy dtype or scalar
+        type_value: A `DType`, its name (`"float32"`, `"half"`, `"int32_ref"`), its number, a NumPy dtype or scalar
             type (`ml_dtypes` included), `bool`, `float` (float32, as in TensorFlow), `object` (string), a dtype of
             torch or JAX, or anything with a `dtype` of one of these kinds.
 
@@ -395,30 +407,32 @@ def as_dtype(value: Any) -> DType:
         >>> as_dtype("half"), as_dtype(float), as_dtype(np.array([1.0]))
         (tf.float16, tf.float32, tf.float64)
     """
-    kind = type(value)
+    kind = type(type_value)
     if kind is DType:
-        found: DType | None = value
+        found: DType | None = type_value
     elif kind is str:
-        found = _BY_NAME.get(value)
-    elif isinstance(value, np.dtype):
-        found = _from_numpy(value)
-    elif isinstance(value, type) and value in _BY_TYPE:
-        found = _BY_TYPE[value]
-    elif isinstance(value, type) and issubclass(value, np.generic):
-        found = _from_numpy(np.dtype(value))
-    elif isinstance(value, int):
-        found = _BY_NUMBER.get(value)
+        found = _BY_NAME.get(type_value)
+    elif isinstance(type_value, np.dtype):
+        found = _from_numpy(type_value)
+    elif isinstance(type_value, type) and type_value in _BY_TYPE:
+        found = _BY_TYPE[type_value]
+    elif isinstance(type_value, type) and issubclass(type_value, np.generic):
+        found = _from_numpy(np.dtype(type_value))
+    elif isinstance(type_value, int):
+        found = _BY_NUMBER.get(type_value)
     elif kind.__module__ == "torch" and kind.__name__ == "dtype":
-        found = _BY_NAME.get(str(value).removeprefix("torch."))
-    elif isinstance(inner := getattr(value, "dtype", None), np.dtype | DType) or type(inner).__module__ == "torch":
+        found = _BY_NAME.get(str(type_value).removeprefix("torch."))
+    elif isinstance(inner := getattr(type_value, "dtype", None), np.dtype | DType) or type(inner).__module__ == "torch":
         return as_dtype(inner)
     else:
         found = None
     if found is None:
         hints = {int: "write int32 or int64", str: "write string", complex: "write complex64 or complex128"}
-        hint = hints.get(value) if isinstance(value, type) else None
+        hint = hints.get(type_value) if isinstance(type_value, type) else None
         hint = hint or "the names are TensorFlow's: float32, bfloat16, int64, …"
-        raise InvalidTypeError(f"Cannot convert the argument `type_value`: {value!r} to a TensorFlow DType.", hint=hint)
+        raise InvalidTypeError(
+            f"Cannot convert the argument `type_value`: {type_value!r} to a TensorFlow DType.", hint=hint
+        )
     return found
 
 

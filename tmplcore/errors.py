@@ -10,6 +10,10 @@
     ├── InitializerError (ValueError)            the initializer, shape and dtype do not go together
     ├── PartitionError (ValueError)              a partitioner's answer, or a clash with the partitions there are
     ├── NestingError (RuntimeError)              scopes left in another order than they were entered
+    ├── StoreNestingError (AssertionError)       stores left in another order, or reset while one is entered
+    ├── NotEnteredError (AttributeError)         a scope is left that was never entered
+    ├── CreatorError (AttributeError)            a variable creator returned something that is no variable
+    ├── NothingCreatedError (NotImplementedError)  a variable creator returned nothing
     ├── TrainableCreatedError (ValueError)       a template made a trainable variable after its first call
     ├── GraphMismatchError (ValueError)          values of two graphs in one place
     ├── FinalizedError (RuntimeError)            something is to be added to a graph that was finalized
@@ -50,6 +54,7 @@ __all__ = [
     "CheckpointError",
     "CheckpointNotFoundError",
     "ConfigError",
+    "CreatorError",
     "DamagedError",
     "ExistsError",
     "FinalizedError",
@@ -62,6 +67,8 @@ __all__ = [
     "LockedError",
     "MissingExtraError",
     "NestingError",
+    "NotEnteredError",
+    "NothingCreatedError",
     "OperationNotFoundError",
     "PartitionError",
     "PluginConflictError",
@@ -72,6 +79,7 @@ __all__ = [
     "RestoreError",
     "SaveError",
     "StorageLockedError",
+    "StoreNestingError",
     "TmplError",
     "TrainableCreatedError",
     "UnreadableError",
@@ -142,6 +150,22 @@ class PartitionError(TmplError, ValueError):
 
 class NestingError(TmplError, RuntimeError):
     """Scopes were left in another order than they were entered."""
+
+
+class StoreNestingError(TmplError, AssertionError):
+    """Stores were left in another order than they were entered, or the default one was reset inside another."""
+
+
+class NotEnteredError(TmplError, AttributeError):
+    """A scope is left that was never entered."""
+
+
+class CreatorError(TmplError, AttributeError):
+    """A variable creator returned something that is no variable, where `get_variable` needs one."""
+
+
+class NothingCreatedError(TmplError, NotImplementedError):
+    """A variable creator returned nothing."""
 
 
 class TrainableCreatedError(TmplError, ValueError):

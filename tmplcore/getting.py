@@ -7,11 +7,11 @@ from types import MethodType
 from typing import Any, Final
 
 from tmplcore.collections import GraphKeys
-from tmplcore.creation import checked_modes, create_variable, creator, is_trainable
+from tmplcore.creation import checked_modes, create_variable, creator, is_trainable, nothing_created
 from tmplcore.dtypes import DType, as_dtype, float32
 from tmplcore.errors import (
+    CreatorError,
     InitializerError,
-    InvalidArgumentError,
     InvalidTypeError,
     VariableExistsError,
     VariableMismatchError,
@@ -32,14 +32,13 @@ __all__ = ["get_local_variable", "get_variable"]
 
 _get: Final = CURRENT.get
 _set: Final = CURRENT.set
-_reset: Final = CURRENT.reset
 _AUTO: Final = VariableSynchronization.AUTO
 _NONE: Final = VariableAggregation.NONE
 _KNOWN_DTYPES: Final[dict[Any, DType]] = {float32: float32}
 
 
 def get_variable(
-    name: str,
+    name: str | None,
     shape: Any = None,
     dtype: Any = None,
     initializer: Any = None,
@@ -60,7 +59,7 @@ def get_variable(
     Which of the two, the scope's reuse flag says. What is None is taken from the scope.
 
     Args:
-        name: The name below the scope.
+        name: The name below the scope. At the root None is a name, too: of the variable that has none.
         shape: The shape: an int, a list, a tuple. Not to be given with a constant as initializer.
         dtype: The type of an element; float32 unless the scope says otherwise.
         initializer: A function `(shape, dtype) -> array`, a class of such, a function without arguments that
@@ -101,7 +100,8 @@ def get_variable(
     settings = scope._settings
     # The shortest way to a variable that is there: it does nothing but look, and leaves all doubts to the long way.
     if (
-        scope._finds
+        scope._reuse
+        and settings.plain
         and custom_getter is None
         and partitioner is None
         and (initializer is None or callable(initializer))
@@ -109,7 +109,7 @@ def get_variable(
         and aggregation is _NONE
     ):
         try:
-            variable = frame.store.by_key[scope._prefix + name]
+            variable = frame.store.by_key[scope._prefix + name]  # type: ignore[operator]
             wanted = settings.dtype if dtype is None else dtype
             if (shape is None or tuple(shape) == variable._dims) and (
                 wanted is variable.dtype or _KNOWN_DTYPES[wanted] is variable.dtype
@@ -117,8 +117,15 @@ def get_variable(
                 return variable
         except (LookupError, TypeError, ValueError, AttributeError):
             pass
-    if not isinstance(name, str):
-        raise InvalidTypeError(f"a variable's name must be a string, not {type(name).__name__}: {name!r}")
+    full_name: Any
+    if isinstance(name, str):
+        full_name = scope._prefix + name
+    elif name is None and not scope._prefix:
+        full_name = None  # at the root there is one variable without a name; TensorFlow calls it `Variable`
+    else:
+        raise InvalidTypeError(
+            f"a variable's name must be a string, not {type(name).__name__}: {name!r}", hint='get_variable("w", [2, 3])'
+        )
     if regularizer is None:
         regularizer = settings.regularizer
     if initializer is None:
@@ -144,12 +151,12 @@ def get_variable(
     outside = frame
     if frame.ops is not ROOT:
         outside = frame._outside or frame.outside()
-        token = _set(outside)
+        _set(outside)
     try:
         if getter is None:
             return find_or_create(
                 frame.store,
-                scope._prefix + name,
+                full_name,
                 shape,
                 dtype,
                 initializer,
@@ -165,15 +172,12 @@ def get_variable(
                 synchronization,
                 aggregation,
             )
-        if not callable(getter):
-            raise InvalidArgumentError(
-                f"Passed a custom_getter which is not callable: {getter}",
-                hint="a getter is a function: "
-                "def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
-            )
+        store = frame.store
+        if store.last_getter is None:
+            store.last_getter = MethodType(find_or_create, store)
         return getter(
-            MethodType(find_or_create, frame.store),
-            name=scope._prefix + name,
+            store.last_getter,
+            name=full_name,
             shape=shape,
             dtype=dtype,
             initializer=initializer,
@@ -192,14 +196,11 @@ def get_variable(
     finally:
         if outside is not frame:
             now = _get()
-            if now is outside:
-                _reset(token)
-            else:
-                _set(now.with_ops(frame.ops))
+            _set(frame if now is outside else now.with_ops(frame.ops))
 
 
 def get_local_variable(
-    name: str,
+    name: str | None,
     shape: Any = None,
     dtype: Any = None,
     initializer: Any = None,
@@ -363,7 +364,7 @@ def create_shared(
         if initializer is None and shape is None:
             raise InitializerError(
                 f"Variable {name} did not get an initializer, so its `shape` argument must be specified.",
-                hint=f"get_variable({name.rpartition('/')[2]!r}, shape=[...])",
+                hint=f"get_variable({str(name).rpartition('/')[2]!r}, shape=[...])",
             )
         whole, dims = as_shape_and_dims(shape)
         initial_value = initial_call(name, initializer, whole, dims, dtype, partition_info)
@@ -390,6 +391,8 @@ def create_shared(
             aggregation=aggregation,
             shape=given_shape,
         )
+        if create is not create_variable:
+            _check_created(variable, name)
         if getattr(variable, "key", "") is None:
             variable.key = name
         store.share(name, variable, journal)
@@ -407,6 +410,17 @@ def create_shared(
             if around is not None:
                 around.extend(journal)
     return variable
+
+
+def _check_created(variable: Any, name: str) -> None:
+    """Refuse what a creator returned, if it is no variable."""
+    if variable is None:
+        raise nothing_created(name)
+    if not hasattr(variable, "name"):
+        raise CreatorError(
+            f"a variable creator returned {variable!r} for {name}, which is no variable",
+            hint="end the creator in `return next_creator(**kwargs)`",
+        )
 
 
 def _regularized(store: VariableStore, full_name: str, variable: Any, regularizer: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tmplcore.collections import GraphKeys
 from tmplcore.dtypes import as_dtype, int64
-from tmplcore.errors import InvalidArgumentError, InvalidTypeError
+from tmplcore.errors import InvalidArgumentError, InvalidTypeError, OperationNotFoundError
 from tmplcore.getting import get_variable
 from tmplcore.store import VariableStore, current_frame
 
@@ -26,12 +26,22 @@ def get_global_step(graph: VariableStore | None = None) -> Any:
     found = store.get_collection(GraphKeys.GLOBAL_STEP)
     if len(found) > 1:  # a getter may have made several; TensorFlow then knows of none
         return None
-    step = found[0] if found else next((v for v in store.variables if v.name == "global_step:0"), None)
+    step = found[0] if found else _by_name(store)
     if step is not None:
+        if not hasattr(step, "dtype"):
+            raise InvalidTypeError(
+                f'Existing "global_step" must be a Variable or Tensor: {step!r}.',
+                hint="clear_collection(GraphKeys.GLOBAL_STEP), and create_global_step()",
+            )
         if not as_dtype(step.dtype).base_dtype.is_integer:
-            raise InvalidTypeError(f'Existing "global_step" does not have integer type: {step.dtype}')
+            raise InvalidTypeError(
+                f'Existing "global_step" does not have integer type: {step.dtype}',
+                hint="create_global_step() makes an int64 scalar",
+            )
         if step.shape.rank not in {None, 0}:
-            raise InvalidTypeError(f'Existing "global_step" is not scalar: {step.shape}')
+            raise InvalidTypeError(
+                f'Existing "global_step" is not scalar: {step.shape}', hint="create_global_step() makes an int64 scalar"
+            )
     return step
 
 
@@ -59,6 +69,17 @@ def get_or_create_global_step(graph: VariableStore | None = None) -> Any:
     """Return the global step, which is created in the current variable scope if there is none."""
     step = get_global_step(graph)
     return create_global_step(graph) if step is None else step
+
+
+def _by_name(store: VariableStore) -> Any:
+    """Return what is called `global_step` at the root, a variable or another tensor, or None."""
+    for variable in store.variables:
+        if variable.name == "global_step:0":
+            return variable
+    try:
+        return store.get_tensor_by_name("global_step:0") if store.names.has("global_step") else None
+    except OperationNotFoundError:
+        return None
 
 
 def _zeros() -> Any:

@@ -108,7 +108,9 @@ def _from_python(value: Any) -> tuple[np.ndarray, DType]:
     try:
         array = np.array(value, np.int64) if kinds == {range} else to_numpy(value)
     except ValueError as error:
-        raise InvalidArgumentError(f"Can't convert non-rectangular Python sequence to Tensor: {error}") from error
+        raise InvalidArgumentError(
+            f"Can't convert non-rectangular Python sequence to Tensor: {error}", hint="make all rows equally long"
+        ) from error
     if array.dtype.kind == "O":  # an int of more than 64 bits
         raise _unreadable(value)
     if ArrayExpression in kinds:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, final
 
-from tmplcore.errors import GraphMismatchError, InvalidTypeError
+from tmplcore.errors import GraphMismatchError, InvalidArgumentError, InvalidTypeError, NotEnteredError
 from tmplcore.frame import CURRENT, Frame
 from tmplcore.naming import ROOT
 from tmplcore.store import VariableStore, current_frame
@@ -45,6 +45,10 @@ class name_scope:  # noqa: N801 - TensorFlow's name
         default_name: Taken if `name` is None.
         values: Variables whose store becomes the default for the block.
 
+    Raises:
+        InvalidTypeError: A name is no string.
+        InvalidArgumentError: There are values, but no name.
+
     Example:
         >>> with name_scope("loss") as outer, name_scope("l2") as inner:
         ...     print(outer, inner)
@@ -54,6 +58,16 @@ class name_scope:  # noqa: N801 - TensorFlow's name
     __slots__ = ("_default_name", "_entered", "_name", "_outer", "_values")
 
     def __init__(self, name: str | None, default_name: str | None = None, values: Any = None) -> None:
+        if not (default_name is None or isinstance(default_name, str)):
+            raise InvalidTypeError(
+                f"`default_name` for name_scope must be a string, not {type(default_name).__name__}: {default_name!r}",
+                hint="values are the third argument: name_scope(name, None, values)",
+            )
+        if name is None and default_name is None and values is not None:
+            raise InvalidArgumentError(
+                "At least one of name (None) and default_name (None) must be provided.",
+                hint="name_scope(None) without values is the root",
+            )
         self._name = name
         self._default_name = default_name
         self._values = values
@@ -69,8 +83,8 @@ class name_scope:  # noqa: N801 - TensorFlow's name
         name = self.name
         if not (name is None or isinstance(name, str)):
             raise InvalidTypeError(
-                f"{'default_name' if self._name is None else 'name'} for name_scope must be a string, "
-                f"not {type(name).__name__}: {name!r}"
+                f"name for name_scope must be a string, not {type(name).__name__}: {name!r}",
+                hint='with name_scope("loss"):',
             )
         if self._values:
             store = store_of(self._values)
@@ -92,9 +106,15 @@ class name_scope:  # noqa: N801 - TensorFlow's name
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         inner = current_frame()
+        try:
+            outer = self._outer
+        except AttributeError:
+            raise NotEnteredError(
+                f"name_scope {self.name!r} is left, but it was never entered", hint="with name_scope(...):"
+            ) from None
         if inner.ops is not ROOT:
             inner.store.names.leave(inner.ops)
-        CURRENT.set(inner.with_ops(self._outer.ops))
+        CURRENT.set(inner.with_ops(outer.ops))
         if self._entered is not None:
             entered, self._entered = self._entered, None
             entered.__exit__(kind, error, traceback)

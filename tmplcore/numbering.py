@@ -103,6 +103,8 @@ class Names:
             name: The name, which may be a path.
             wanted: The name without its number, if it was numbered; the next search begins after it.
         """
+        if self is NOTHING and (wanted is None or wanted == name) and "/" not in name:
+            return Names({}, {name: ONCE})  # the first one in a scope, which is the usual case
         names = self._put(name, opened=True)
         if wanted is not None and wanted != name:
             names = names._put(wanted, suffix=int(name[len(wanted) + 1 :]) + 1)

@@ -104,7 +104,10 @@ def find_operation(store: VariableStore, name: Any) -> Operation:
         OperationNotFoundError: There is none of that name.
     """
     if not isinstance(name, str):
-        raise InvalidTypeError(f"Operation names are strings (or similar), not {type(name).__name__}.")
+        raise InvalidTypeError(
+            f"Operation names are strings (or similar), not {type(name).__name__}.",
+            hint="get_operation_by_name(variable.op.name)",
+        )
     if ":" in name:
         raise InvalidArgumentError(
             f"Name {name!r} appears to refer to a Tensor, not a Operation.",
@@ -128,7 +131,10 @@ def find_tensor(store: VariableStore, name: Any) -> Any:
         OperationNotFoundError: There is none of that name, or its value was dropped.
     """
     if not isinstance(name, str):
-        raise InvalidTypeError(f"Tensor names are strings (or similar), not {type(name).__name__}.")
+        raise InvalidTypeError(
+            f"Tensor names are strings (or similar), not {type(name).__name__}.",
+            hint="get_tensor_by_name(variable.name)",
+        )
     op_name, colon, number = name.rpartition(":")
     if not colon:
         if name in _names(store):
@@ -150,7 +156,10 @@ def find_tensor(store: VariableStore, name: Any) -> Any:
         if found != op_name:
             continue
         if kind == "NoOp" or number != "0":
-            raise OperationNotFoundError(f"{missing}exists but only has {0 if kind == 'NoOp' else 1} outputs.")
+            raise OperationNotFoundError(
+                f"{missing}exists but only has {0 if kind == 'NoOp' else 1} outputs.",
+                hint="the only output is number 0",
+            )
         if value is None:
             raise OperationNotFoundError(
                 f"The name {name!r} refers to a Tensor whose value is not kept.",
@@ -182,7 +191,9 @@ def find_element(store: VariableStore, value: Any, allow_tensor: bool, allow_ope
                 f"{kinds} {value!r} is not an element of this graph.", hint="ask the graph in which it was made"
             )
         return value
-    raise InvalidTypeError(f"Can not convert a {type(value).__name__} into a {kinds}.")
+    raise InvalidTypeError(
+        f"Can not convert a {type(value).__name__} into a {kinds}.", hint="give the name of one, or the object itself"
+    )
 
 
 def _names(store: VariableStore) -> dict[str, None]:

@@ -49,10 +49,11 @@ def variable_axis_size_partitioner(
         max_shard_bytes: The size that is not to be exceeded.
         axis: The axis that is cut.
         bytes_per_string_element: What a string is taken to need.
-        max_shards: How many parts there may be at most.
+        max_shards: How many parts there may be at most; None and 0 set no limit.
 
     Raises:
-        PartitionError: A number is not positive.
+        PartitionError: A number of bytes is not positive; later, the shape is not fully defined.
+        IndexError: Later, the shape has no such axis.
 
     Example:
         >>> variable_axis_size_partitioner(100)(shape=[7, 10], dtype="float32")
@@ -62,18 +63,20 @@ def variable_axis_size_partitioner(
         raise PartitionError(
             "Both max_shard_bytes and bytes_per_string_element must be positive. "
             f"Currently, max_shard_bytes is {max_shard_bytes} and "
-            f"bytes_per_string_element is {bytes_per_string_element}"
+            f"bytes_per_string_element is {bytes_per_string_element}",
+            hint="variable_axis_size_partitioner(64 << 20)",
         )
-    if max_shards is not None and max_shards < 1:
-        raise PartitionError(f"max_shards must be positive, not {max_shards}")
+    if max_shards is not None and max_shards < 0:
+        raise PartitionError("max_shards must be positive.", hint="None sets no limit")
 
     def partitioner(shape: Any, dtype: Any) -> list[int]:
-        sizes, axis_size, element_bytes = _measured(shape, dtype, axis, bytes_per_string_element)
-        slice_bytes = element_bytes * math.prod(sizes) // max(axis_size, 1)
+        sizes = _known(shape)
+        axis_size = sizes[axis]
+        slice_bytes = _bytes_of(dtype, bytes_per_string_element) * math.prod(sizes) // max(axis_size, 1)
         per_shard = max(1, max_shard_bytes // max(slice_bytes, 1))
         shards = max(1, math.ceil(axis_size / per_shard))
         counts = [1] * len(sizes)
-        counts[axis] = shards if max_shards is None else min(max_shards, shards)
+        counts[axis] = min(max_shards, shards) if max_shards else shards
         return counts
 
     return partitioner
@@ -96,21 +99,31 @@ def min_max_variable_partitioner(
     """
 
     def partitioner(shape: Any, dtype: Any) -> list[int]:
-        sizes, axis_size, element_bytes = _measured(shape, dtype, axis, bytes_per_string_element)
-        wanted = max(1, math.ceil(math.prod(sizes) * element_bytes / min_slice_size))
+        sizes = _known(shape)
+        if not -len(sizes) <= axis < len(sizes):
+            raise PartitionError(
+                f"Cannot partition variable along axis {axis} when shape is only {as_shape(shape)}",
+                hint=f"the axes are 0 to {len(sizes) - 1}",
+            )
+        wanted = max(1, math.ceil(math.prod(sizes) * _bytes_of(dtype, bytes_per_string_element) / min_slice_size))
         counts = [1] * len(sizes)
-        counts[axis] = max(1, min(max_partitions, axis_size, wanted))
+        counts[axis] = max(1, min(max_partitions, sizes[axis], wanted))
         return counts
 
     return partitioner
 
 
-def _measured(shape: Any, dtype: Any, axis: int, bytes_per_string: int) -> tuple[list[int], int, int]:
-    sizes = [int(size) for size in as_shape(shape).as_list() if size is not None]
-    if not -len(sizes) <= axis < len(sizes):
-        raise PartitionError(f"Cannot partition variable along axis {axis} when shape is only {as_shape(shape)}")
+def _known(shape: Any) -> list[int]:
+    """Return a shape that must be fully defined as plain ints."""
+    known = as_shape(shape)
+    if not known.is_fully_defined():
+        raise PartitionError(f"shape is not fully defined: {known}", hint="only a known shape can be cut")
+    return [int(size) for size in known.as_list() if size is not None]
+
+
+def _bytes_of(dtype: Any, bytes_per_string: int) -> int:
     kind = as_dtype(dtype).base_dtype
-    return sizes, sizes[axis], bytes_per_string if kind is string else kind.size
+    return bytes_per_string if kind is string else kind.size
 
 
 def counted(partitioner: Any, shape: TensorShape, dtype: DType) -> list[int]:

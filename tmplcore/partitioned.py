@@ -80,13 +80,15 @@ class PartitionInfo:
         if len(sizes) != len(self.full_shape):
             raise PartitionError(
                 f"Expected equal length, but received shape={sizes} of length {len(sizes)} while "
-                f"self.full_shape={self.full_shape} is of length {len(self.full_shape)}."
+                f"self.full_shape={self.full_shape} is of length {len(self.full_shape)}.",
+                hint="ask with the shape of a part",
             )
         cut = [axis for axis, (part, whole) in enumerate(zip(sizes, self.full_shape, strict=True)) if part != whole]
         if len(cut) > 1:
             raise PartitionError(
                 f"Cannot use single_slice_dim() with shape={sizes} and full_shape={self.full_shape}: more than one "
-                "axis is cut"
+                "axis is cut",
+                hint="ask with the shape of a part",
             )
         return cut[0] if cut else None
 
@@ -134,6 +136,18 @@ class PartitionedVariable(ArrayExpression):
         """The axis along which the whole is cut."""
         return max(range(len(self._counts)), key=self._counts.__getitem__)
 
+    def _get_variable_list(self) -> list[Variable]:
+        """Return the parts, as code that was written for TensorFlow asks for them."""
+        return self._parts
+
+    def _get_partitions(self) -> list[int]:
+        """Return the number of parts along each axis, in the same way."""
+        return self._counts
+
+    def _partition_axes(self) -> list[int]:
+        """Return the axes that are cut, in the same way; the first if none is."""
+        return [axis for axis, count in enumerate(self._counts) if count > 1] or [0]
+
     def numpy(self) -> np.ndarray:
         """Return the whole as a NumPy array."""
         return np.concatenate([part.numpy() for part in self._parts], axis=self.axis)
@@ -164,7 +178,10 @@ class PartitionedVariable(ArrayExpression):
         """
         array = np.asarray(unwrap(value))
         if array.shape != self.shape:
-            raise VariableMismatchError(f"cannot assign a value of shape {array.shape} to {self.name} of {self.shape}")
+            raise VariableMismatchError(
+                f"cannot assign a value of shape {array.shape} to {self.name} of {self.shape}",
+                hint=f"reshape the value to {self.shape}",
+            )
         for part in self._parts:
             info = part._save_slice_info
             assert info is not None

@@ -63,7 +63,7 @@ class Stream:
         try:
             number = operator.index(seed)
         except TypeError:
-            raise InvalidTypeError(f"a seed must be an integer, not {seed!r}") from None
+            raise InvalidTypeError(f"a seed must be an integer, not {seed!r}", hint="seed=42") from None
         digest = blake2b(f"{number}\0{draw}\0{name}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
         self._words = np.frombuffer(digest, dtype="<u8").astype(np.uint64)
 

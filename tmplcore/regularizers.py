@@ -27,7 +27,9 @@ def _scale(value: Any, name: str = "scale") -> Any:
     if isinstance(value, Integral):
         raise InvalidArgumentError(f"{name} cannot be an integer: {value}", hint=f"write {name}={value}.0")
     if isinstance(value, Real) and not float(value) >= 0.0:
-        raise InvalidArgumentError(f"Setting a {name} less than 0 on a regularizer: {float(value):g}")
+        raise InvalidArgumentError(
+            f"Setting a {name} less than 0 on a regularizer: {float(value):g}", hint="0 switches it off"
+        )
     return value
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from inspect import CO_VARKEYWORDS
 from types import FunctionType
-from typing import Any, Final, final
+from typing import Any, Final, NoReturn, final
 
 from tmplcore.dtypes import float32
+from tmplcore.errors import InvalidArgumentError
 from tmplcore.modes import ReuseMode
 from tmplcore.naming import OpPrefix
 
@@ -32,15 +33,24 @@ def called_first(custom_getter: Any) -> Any:
     """Return a getter as it is called if it is the first of a chain: with the next in line as its first argument.
 
     TensorFlow hands that over by the keyword `getter`. So do we to a getter that wants it thus; to all others it is the
-    first argument, whatever they call it.
+    first argument, whatever they call it. What is no function is refused when a variable is asked for, as there.
     """
-    if not callable(custom_getter) or not _wants_keyword(custom_getter):
+    if not callable(custom_getter):
+        return partial(_refused, custom_getter)
+    if not _wants_keyword(custom_getter):
         return custom_getter
 
     def by_keyword(getter: Callable[..., Any], **kwargs: Any) -> Any:
         return custom_getter(getter=getter, **kwargs)
 
     return by_keyword
+
+
+def _refused(custom_getter: Any, *_args: Any, **_kwargs: Any) -> NoReturn:
+    raise InvalidArgumentError(
+        f"Passed a custom_getter which is not callable: {custom_getter}",
+        hint="a getter is a function: def getter(next_getter, name, **kwargs): return next_getter(name, **kwargs)",
+    )
 
 
 def _wants_keyword(function: Any) -> bool:
@@ -157,7 +167,7 @@ class VariableScope:
         ('model/encoder', False)
     """
 
-    __slots__ = ("_finds", "_original", "_prefix", "_reuse", "_settings")
+    __slots__ = ("_original", "_prefix", "_reuse", "_settings")
 
     def __init__(
         self,
@@ -186,7 +196,6 @@ class VariableScope:
             use_resource=use_resource,
             constraint=constraint,
         )
-        self._finds = bool(reuse) and self._settings.plain
 
     @property
     def name(self) -> str:
@@ -247,7 +256,6 @@ class VariableScope:
     def reuse_variables(self) -> None:
         """Find variables from now on. There is no way back."""
         self._reuse = True
-        self._finds = self._settings.plain
 
     def set_initializer(self, initializer: Any) -> None:
         """Set the initializer for variables that name none."""
@@ -279,7 +287,6 @@ class VariableScope:
 
     def _set(self, **changes: Any) -> None:
         self._settings = self._settings.replaced(**changes)
-        self._finds = bool(self._reuse) and self._settings.plain
 
     def get_collection(self, name: Any) -> list[Any]:
         """Return the items of a collection of the current store whose names are below this scope."""

@@ -47,10 +47,13 @@ class Dimension(int):
         except TypeError:
             raise InvalidTypeError(
                 f"Dimension value must be integer or None or have an __index__ method, got value {value!r} "
-                f"with type {type(value)!r}"
+                f"with type {type(value)!r}",
+                hint="lengths are whole numbers: n // 2, not n / 2",
             ) from None
         if number < 0:
-            raise InvalidArgumentError(f"Dimension {number} must be >= 0")
+            raise InvalidArgumentError(
+                f"Dimension {number} must be >= 0", hint="None stands for a length that is not known"
+            )
         return int.__new__(cls, number)
 
     @property
@@ -66,7 +69,9 @@ class Dimension(int):
     def assert_is_compatible_with(self, other: Any) -> None:
         """Raise InvalidArgumentError unless `is_compatible_with(other)`."""
         if not self.is_compatible_with(other):
-            raise InvalidArgumentError(f"Dimensions {self} and {other} are not compatible")
+            raise InvalidArgumentError(
+                f"Dimensions {self} and {other} are not compatible", hint="is_compatible_with() asks without raising"
+            )
 
     def merge_with(self, other: Any) -> Dimension:
         """Return the known one of two compatible dimensions."""
@@ -135,7 +140,10 @@ class _UnknownDimension(Dimension):
         return None
 
     def _refuse(self, *_: Any) -> NoReturn:
-        raise InvalidTypeError("the value of an unknown Dimension is wanted, but it has none")
+        raise InvalidTypeError(
+            "the value of an unknown Dimension is wanted, but it has none",
+            hint="dimension.value is None where the length is not known",
+        )
 
     __int__ = __index__ = __float__ = __neg__ = __abs__ = __pow__ = __truediv__ = __rtruediv__ = _refuse
 
@@ -188,7 +196,10 @@ class TensorShape:
         if dims is None:
             return _UNKNOWN_SHAPE
         if isinstance(dims, str):
-            raise InvalidTypeError(f"Failed to convert {dims!r} to a shape: it is text, not a list of integers")
+            raise InvalidTypeError(
+                f"Failed to convert {dims!r} to a shape: it is text, not a list of integers",
+                hint="write a list of integers: [2, 3]",
+            )
         try:
             items = iter(dims)
         except TypeError:
@@ -230,7 +241,10 @@ class TensorShape:
             InvalidArgumentError: The rank is not known.
         """
         if not isinstance(self, tuple):
-            raise InvalidArgumentError("as_list() is not defined on an unknown TensorShape.")
+            raise InvalidArgumentError(
+                "as_list() is not defined on an unknown TensorShape.",
+                hint="shape.rank is None where the rank is not known",
+            )
         return [d.value for d in self]
 
     def is_compatible_with(self, other: Any) -> bool:
@@ -249,7 +263,9 @@ class TensorShape:
     def assert_is_compatible_with(self, other: Any) -> None:
         """Raise InvalidArgumentError unless `is_compatible_with(other)`."""
         if not self.is_compatible_with(other):
-            raise InvalidArgumentError(f"Shapes {self} and {other} are incompatible")
+            raise InvalidArgumentError(
+                f"Shapes {self} and {other} are incompatible", hint="is_compatible_with() asks without raising"
+            )
 
     def merge_with(self, other: Any) -> TensorShape:
         """Return the shape that knows what either knows.
@@ -259,7 +275,9 @@ class TensorShape:
         """
         other = TensorShape(other)
         if not self.is_compatible_with(other):
-            raise InvalidArgumentError(f"Shapes {self} and {other} are not compatible")
+            raise InvalidArgumentError(
+                f"Shapes {self} and {other} are not compatible", hint="is_compatible_with() asks without raising"
+            )
         if self.dims is None or other.dims is None:
             return other if self.dims is None else self
         return TensorShape(a.merge_with(b) for a, b in zip(self.dims, other.dims, strict=True))
@@ -278,8 +296,10 @@ class TensorShape:
             return TensorShape(None)
         return TensorShape(self.dims + other.dims)
 
-    def with_rank(self, rank: int) -> TensorShape:
-        """Return this shape if it has, or may have, that rank."""
+    def with_rank(self, rank: int | None) -> TensorShape:
+        """Return this shape if it has, or may have, that rank; None is any rank."""
+        if rank is None:
+            return self
         if self.rank is None:
             return TensorShape([None] * rank)
         return self._checked(self.rank == rank, f"rank {rank}")
@@ -294,7 +314,7 @@ class TensorShape:
 
     def _checked(self, holds: bool, wanted: str) -> TensorShape:
         if not holds:
-            raise InvalidArgumentError(f"Shape {self} must have {wanted}")
+            raise InvalidArgumentError(f"Shape {self} must have {wanted}", hint="shape.rank is the rank")
         return self
 
     def assert_has_rank(self, rank: int) -> None:
@@ -305,12 +325,16 @@ class TensorShape:
         """Raise InvalidArgumentError if both ranks are known and differ."""
         other = TensorShape(other)
         if self.rank is not None and other.rank is not None and self.rank != other.rank:
-            raise InvalidArgumentError(f"Shapes {self} and {other} must have the same rank")
+            raise InvalidArgumentError(
+                f"Shapes {self} and {other} must have the same rank", hint="shape.rank is the rank"
+            )
 
     def assert_is_fully_defined(self) -> None:
         """Raise InvalidArgumentError unless every dimension is known."""
         if not self.is_fully_defined():
-            raise InvalidArgumentError(f"Shape {self} is not fully defined")
+            raise InvalidArgumentError(
+                f"Shape {self} is not fully defined", hint="is_fully_defined() asks without raising"
+            )
 
     def __add__(self, other: Any) -> Any:
         return self.concatenate(other)
@@ -377,10 +401,14 @@ class _UnknownShape(TensorShape):
         return TensorShape([None] * max(stop - (key.start or 0), 0))
 
     def __len__(self) -> int:
-        raise InvalidArgumentError("Cannot take the length of shape with unknown rank.")
+        raise InvalidArgumentError(
+            "Cannot take the length of shape with unknown rank.", hint="shape.rank is None where the rank is not known"
+        )
 
     def __iter__(self) -> Iterator[Dimension]:
-        raise InvalidArgumentError("Cannot iterate over a shape with unknown rank.")
+        raise InvalidArgumentError(
+            "Cannot iterate over a shape with unknown rank.", hint="shape.rank is None where the rank is not known"
+        )
 
     def __bool__(self) -> bool:
         return False

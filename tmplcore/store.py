@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
@@ -11,7 +11,7 @@ from weakref import ref
 
 from tmplcore.backend import Backend, Cell
 from tmplcore.collections import Collections
-from tmplcore.errors import FinalizedError, InvalidNameError, InvalidTypeError, NestingError
+from tmplcore.errors import FinalizedError, InvalidNameError, InvalidTypeError, NestingError, StoreNestingError
 from tmplcore.frame import CURRENT, Around, Frame, Parked
 from tmplcore.journal import Journal
 from tmplcore.naming import ROOT, OpNames, check_name
@@ -53,6 +53,7 @@ class VariableStore:
         noted_ops: The ops beside those of variables.
         finalized: Whether nothing may be added any more.
         lock: Held while variables are made, and throughout a template's first call.
+        last_getter: `tmplcore.getting.find_or_create` for this store, as custom getters get it; None before one asked.
         roster: What `tmplcore.checkpoint.roster` knows of the variables that were saved last.
 
     Example:
@@ -90,6 +91,7 @@ class VariableStore:
         self.finalized = False
         self.by_key: dict[str, Any] = {}
         self.partitioned: dict[str, PartitionedVariable] = {}
+        self.last_getter: Callable[..., Any] | None = None
         self.roster: Any = None
         self._taken_back = 0
 
@@ -382,12 +384,13 @@ def reset_default_store() -> None:
     """Put a new store in the place of the one that nobody entered; its variables are gone.
 
     Raises:
-        AssertionError: A store is entered (`with store.as_default()`). TensorFlow raises this error too.
+        StoreNestingError: A store is entered (`with store.as_default()`).
     """
     if not current_frame().around.base:
-        raise AssertionError(
+        raise StoreNestingError(
             "Do not use reset_default_graph() to clear nested graphs. If you need a cleared graph, exit the nesting "
-            "and create a new graph."
+            "and create a new graph.",
+            hint="with VariableStore().as_default(): starts afresh anywhere",
         )
     CURRENT.set(_base_frame(_DEFAULT.reset()))
 
@@ -409,9 +412,14 @@ class _AsDefault:
         return self._store
 
     def __exit__(self, *_: object) -> None:
-        inner, outer = CURRENT.get(), self._outer
-        if inner.store is not self._store:
+        try:
+            inner, outer = CURRENT.get(), self._outer
+        except (AttributeError, LookupError):
             raise NestingError(
+                "a store is left that was never entered", hint="with store.as_default(): enters and leaves it"
+            ) from None
+        if inner.store is not self._store:
+            raise StoreNestingError(
                 "Nesting violated for default stack of stores: another store was entered and not left",
                 hint="leave stores in the opposite order of entering them",
             )

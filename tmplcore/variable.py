@@ -244,11 +244,16 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         """The number of elements."""
         return int(np.prod(self.numpy().shape if self._dims is None else self._dims, dtype=np.int64))
 
-    def assign(self, value: Any) -> Variable:
+    def assign(
+        self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Variable:
         """Replace the value.
 
         Args:
             value: Anything that becomes an array of this variable's shape. It is cast to its dtype.
+            use_locking: TensorFlow's, without effect.
+            name: Likewise: an assignment makes no op.
+            read_value: Likewise.
 
         Returns:
             This variable.
@@ -261,12 +266,16 @@ class Variable(ArrayExpression, metaclass=_Constructor):
         self.backend.assign(self.spec, self._cell, value)
         return self
 
-    def assign_add(self, delta: Any) -> Variable:
-        """Add to the value in its own dtype, and return this variable."""
+    def assign_add(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Variable:
+        """Add to the value in its own dtype, and return this variable; see `assign` for the other arguments."""
         return self._add(delta, 1)
 
-    def assign_sub(self, delta: Any) -> Variable:
-        """Subtract from the value in its own dtype, and return this variable."""
+    def assign_sub(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Variable:
+        """Subtract from the value in its own dtype, and return this variable; see `assign` for the other arguments."""
         return self._add(delta, -1)
 
     def _add(self, delta: Any, sign: int) -> Variable:

@@ -71,22 +71,26 @@ class TorchBackend(Backend):
 
     def create(self, spec: VariableSpec, initial: InitialValue) -> Cell:
         """Make a parameter or a tensor of the variable's own."""
-        kind, device = torch_dtype(spec.dtype, spec.name), self.device or torch.get_default_device()
-        # A first call in inference mode must not make variables that can never be trained.
-        with torch.inference_mode(False):
-            if device.type == "meta" and spec.shape is not None:
-                cell = TorchCell(_owned(torch.empty(spec.shape, dtype=kind, device="meta"), spec), initial)
-            else:
-                cell = TorchCell(_owned(self._initial(spec, initial, device), spec))
+        if torch.is_inference_mode_enabled():  # a first call there must not make what can never be trained
+            with torch.inference_mode(False):
+                return self.create(spec, initial)
+        kind, shape, value = torch_dtype(spec.dtype, spec.name), spec.shape, None
+        if shape is None:
+            value = to_tensor(initial.array(), spec.dtype)
+            shape = tuple(value.shape)
+        # Not another's memory: a later step of an optimizer must not reach what the user gave. Without a device this is
+        # on torch's default one, which it takes longer to ask for.
+        room = torch.empty(shape, dtype=kind, device=self.device)
+        if room.is_meta and spec.shape is not None:
+            cell = TorchCell(_owned(room, spec), initial)
+        else:
+            if value is None:
+                value = to_tensor(initial.array(), spec.dtype)
+            if tuple(value.shape) != shape:
+                raise BackendError(f"{spec.name}: the initial value has shape {tuple(value.shape)}, not {shape}")
+            cell = TorchCell(_owned(room.copy_(value), spec))
         self._cells.add(cell)
         return cell
-
-    def _initial(self, spec: VariableSpec, initial: InitialValue, device: torch.device) -> torch.Tensor:
-        tensor = to_tensor(initial.array(), spec.dtype, device)
-        if spec.shape is not None and tuple(tensor.shape) != spec.shape:
-            raise BackendError(f"{spec.name}: the initial value has shape {tuple(tensor.shape)}, not {spec.shape}")
-        # Not another's memory: a later step of an optimizer must not reach what the user gave.
-        return tensor.clone(memory_format=torch.contiguous_format)
 
     def assign(self, spec: VariableSpec, cell: Cell, value: Any) -> None:
         """Write into the tensor; a variable of unknown shape gets a new tensor if the shape changes.

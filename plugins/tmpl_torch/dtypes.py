@@ -37,15 +37,16 @@ def torch_dtype(dtype: np.dtype[Any], name: str) -> torch.dtype:
     Raises:
         BackendError: torch has none; the message has the variable's name.
     """
+    native = _NATIVE.get(dtype)
+    if native is not None:
+        return native
     if dtype in _FOREIGN:
         return _FOREIGN[dtype][0]
-    if dtype not in _NATIVE:
-        kind = "text" if dtype.hasobject else dtype.name
-        raise BackendError(
-            f"variable {name!r} holds {kind}, which torch has no tensor type for",
-            hint="keep it in a store of its own, on the numpy or hdf5 backend",
-        )
-    return _NATIVE[dtype]
+    kind = "text" if dtype.hasobject else dtype.name
+    raise BackendError(
+        f"variable {name!r} holds {kind}, which torch has no tensor type for",
+        hint="keep it in a store of its own, on the numpy or hdf5 backend",
+    )
 
 
 def to_numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:

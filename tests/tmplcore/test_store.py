@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tmplcore as tmpl
-from tmplcore.errors import InvalidTypeError, NestingError
+from tmplcore.errors import InvalidTypeError, StoreNestingError
 
 
 def test_a_store_is_found_as_it_was_left() -> None:
@@ -45,7 +45,7 @@ def test_leaving_stores_out_of_order() -> None:
         first, second = tmpl.VariableStore().as_default(), tmpl.VariableStore().as_default()
         first.__enter__()
         second.__enter__()
-        with pytest.raises(NestingError):
+        with pytest.raises(StoreNestingError):
             first.__exit__(None, None, None)
         second.__exit__(None, None, None)
 
@@ -53,7 +53,7 @@ def test_leaving_stores_out_of_order() -> None:
 
 
 def test_the_default_store_is_not_reset_from_within_another() -> None:
-    with tmpl.VariableStore().as_default(), pytest.raises(AssertionError, match="nested graphs"):
+    with tmpl.VariableStore().as_default(), pytest.raises(StoreNestingError, match="nested graphs"):
         tmpl.reset_default_store()
 
 

@@ -80,7 +80,10 @@ class ExponentialMovingAverage:
         chosen = list(trainable_variables() if var_list is None else var_list)
         for variable in chosen:
             if as_dtype(variable.dtype).base_dtype not in (float16, float32, float64):
-                raise InvalidTypeError(f"The variables must be half, float, or double: {variable.name}")
+                raise InvalidTypeError(
+                    f"The variables must be half, float, or double: {variable.name}",
+                    hint="average floats; cast the variable, or leave it out of var_list",
+                )
             if variable not in self._averages:
                 self._averages[variable] = self._shadow(variable)
                 if isinstance(variable, Variable):
@@ -120,7 +123,8 @@ class ExponentialMovingAverage:
 
     def _shadow(self, variable: Any) -> Variable:
         start = Zeros() if isinstance(variable, Tensor) else _value_of(variable)
-        with variable_scope(None, f"{variable.op.name}/{self._name}"):
+        with variable_scope(None, f"{variable.op.name}/{self._name}") as scope:
+            scope.set_partitioner(None)  # a shadow of a part is no whole to be cut again
             shadow: Variable = get_variable(
                 "",
                 shape=variable.shape.as_list() if isinstance(variable, Tensor) else None,

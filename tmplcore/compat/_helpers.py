@@ -124,17 +124,23 @@ def _flat(items: Any) -> Iterator[Any]:
             yield item
 
 
-def assign(ref: Variable, value: Any, validate_shape: bool | None = None, use_locking: bool | None = None) -> Any:
+def assign(
+    ref: Variable,
+    value: Any,
+    validate_shape: bool | None = None,
+    use_locking: bool | None = None,
+    name: str | None = None,
+) -> Any:
     """Replace a variable's value, at once."""
     return ref.assign(value)
 
 
-def assign_add(ref: Variable, value: Any, use_locking: bool | None = None) -> Any:
+def assign_add(ref: Variable, value: Any, use_locking: bool | None = None, name: str | None = None) -> Any:
     """Add to a variable's value, at once."""
     return ref.assign_add(value)
 
 
-def assign_sub(ref: Variable, value: Any, use_locking: bool | None = None) -> Any:
+def assign_sub(ref: Variable, value: Any, use_locking: bool | None = None, name: str | None = None) -> Any:
     """Subtract from a variable's value, at once."""
     return ref.assign_sub(value)
 
@@ -190,7 +196,7 @@ def executing_eagerly() -> bool:
 def set_random_seed(seed: int) -> None:
     """Set the seed of the default graph, on which later initial values depend."""
     if not isinstance(seed, int):
-        raise InvalidArgumentError(f"a seed must be an integer, not {seed!r}")
+        raise InvalidArgumentError(f"a seed must be an integer, not {seed!r}", hint="set_random_seed(42)")
     get_default_store().seed = seed
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tmplcore.compat._helpers import global_variables, local_variables
-from tmplcore.compat._tensor import constant, operation
-from tmplcore.dtypes import string
+from tmplcore.compat._tensor import constant, named, operation, take_name
+from tmplcore.dtypes import int32, string
 from tmplcore.tensor import Operation, Tensor
 
 __all__ = [
@@ -52,10 +52,15 @@ def report_uninitialized_variables(
     var_list: Iterable[Any] | None = None, name: str = "report_uninitialized_variables"
 ) -> Tensor:
     """Return the names of the variables without a value: an empty tensor."""
-    return constant(np.empty(0, object), string, name=name)
-
-
-def assert_variables_initialized(var_list: Iterable[Any] | None = None) -> Operation | None:
-    """Return an op that does nothing, or None if there are no variables."""
     variables = [*global_variables(), *local_variables()] if var_list is None else list(var_list)
-    return operation("assert_variables_initialized") if variables else None
+    last = "boolean_mask/GatherV2" if variables else "Const"  # the op that TensorFlow's answer comes from
+    return named(np.empty(0, object), string, f"{take_name(name)}/{last}")
+
+
+def assert_variables_initialized(var_list: Iterable[Any] | None = None) -> Tensor | None:
+    """Return the ranks of the variables, which all have a value, or None if there are no variables."""
+    variables = list(var_list or ()) or [*global_variables(), *local_variables()]
+    ranks = [constant(variable.ndim, int32, name="Rank") for variable in variables]
+    if len(ranks) < 2:
+        return ranks[0] if ranks else None
+    return constant([int(rank) for rank in ranks], int32, name="stack")

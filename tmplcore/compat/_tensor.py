@@ -28,6 +28,7 @@ __all__ = [
     "convert_to_tensor",
     "fill",
     "identity",
+    "named",
     "ones",
     "ones_like",
     "operation",
@@ -63,10 +64,11 @@ def _array(value: Any, dtype: Any = None) -> tuple[np.ndarray, DType]:
 
 
 def _made(value: np.ndarray, dtype: DType, name: str) -> Tensor:
-    return _tensor(value, dtype, take_name(name))
+    return named(value, dtype, take_name(name))
 
 
-def _tensor(value: np.ndarray, dtype: DType, name: str) -> Tensor:
+def named(value: np.ndarray, dtype: DType, name: str) -> Tensor:
+    """Return a value under an op name that was taken."""
     store = get_default_store()
     tensor = Tensor(value, dtype, name, store)
     store.note_op(name, "Const", tensor)
@@ -94,7 +96,10 @@ def constant(
         dims = _dims(shape)
         if dims != array.shape:
             if verify_shape:
-                raise InvalidTypeError(f"Expected Tensor's shape: {dims}, got {array.shape}.")
+                raise InvalidTypeError(
+                    f"Expected Tensor's shape: {dims}, got {array.shape}.",
+                    hint="verify_shape=False repeats the last element",
+                )
             array = _filled(array, dims)
     return _made(array, of, name)
 
@@ -105,7 +110,8 @@ def _filled(array: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
         raise InvalidArgumentError(
             f"Too many elements provided. Needed at most {size}, but received {array.size}"
             if array.size
-            else f"Cannot fill a shape of {size} elements with nothing"
+            else f"Cannot fill a shape of {size} elements with nothing",
+            hint="give the shape of the value, or leave it out",
         )
     flat = array.reshape(-1)
     if array.size == size:
@@ -129,9 +135,11 @@ def convert_to_tensor(
         InvalidArgumentError: It is a tensor of another type.
     """
     if isinstance(value, ArrayExpression):
-        if dtype is not None and not as_dtype(dtype).is_compatible_with(getattr(value, "dtype", dtype)):
+        of = getattr(value, "dtype", dtype)
+        if dtype is not None and not as_dtype(dtype).is_compatible_with(of):
             raise InvalidArgumentError(
-                f"Tensor conversion requested dtype {as_dtype(dtype).name} for Tensor with dtype {value.dtype.name}"  # type: ignore[attr-defined]
+                f"Tensor conversion requested dtype {as_dtype(dtype).name} for Tensor with dtype {of.name}",
+                hint="leave dtype out, or cast the value first",
             )
         return value
     return constant(value, dtype, name=name or "Const")
@@ -186,7 +194,7 @@ def _drawn(initializer: Any, shape: Any, dtype: Any, name: str, last: str = "") 
     store = get_default_store()
     taken = take_name(name)
     with drawing(store.seed, taken):
-        return _tensor(initializer(as_shape(shape).as_list(), dtype=of), of, taken + last)
+        return named(initializer(as_shape(shape).as_list(), dtype=of), of, taken + last)
 
 
 def random_normal(

@@ -11,6 +11,7 @@ from tmplcore.collections import GraphKeys
 from tmplcore.compat._helpers import add_to_collection, get_collection
 from tmplcore.compat._tensor import constant, take_name
 from tmplcore.dtypes import as_dtype
+from tmplcore.errors import InvalidArgumentError
 from tmplcore.store import get_default_store
 from tmplcore.tensor import Tensor
 
@@ -46,7 +47,11 @@ def get_regularization_loss(scope: str | None = None, name: str = "total_regular
 
 
 def get_total_loss(add_regularization_losses: bool = True, name: str = "total_loss", scope: str | None = None) -> Any:
-    """Return the sum of the losses that were added and, unless told otherwise, of the regularization losses."""
+    """Return the sum of the losses that were added and, unless told otherwise, of the regularization losses.
+
+    Raises:
+        InvalidArgumentError: There are none.
+    """
     losses = get_losses(scope)
     if add_regularization_losses:
         losses = losses + get_regularization_losses(scope)
@@ -55,8 +60,13 @@ def get_total_loss(add_regularization_losses: bool = True, name: str = "total_lo
 
 def _sum(losses: Sequence[Any], name: str) -> Any:
     """Add losses up, in the library that their values belong to; NumPy's sums get a name."""
+    if not losses:
+        raise InvalidArgumentError(
+            "Inputs must be an iterable of at least one Tensor: there are no losses to add up.",
+            hint="add_loss(loss) puts one into the collection",
+        )
     values = [getattr(loss, "value", loss) for loss in losses]
-    total = sum(values[1:], start=values[0]) if values else 0.0
+    total = sum(values[1:], start=values[0])
     if isinstance(total, float | int | np.ndarray | np.generic):
         array = np.asarray(total, np.float32 if isinstance(total, float | int) else None)
         return Tensor(array, as_dtype(array.dtype), take_name(name), get_default_store())

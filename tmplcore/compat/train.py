@@ -60,11 +60,20 @@ def assert_global_step(global_step_tensor: Any) -> None:
         InvalidTypeError: It is none.
     """
     if not hasattr(global_step_tensor, "dtype"):
-        raise InvalidTypeError(f'Existing "global_step" must be a Variable or Tensor: {global_step_tensor!r}.')
+        raise InvalidTypeError(
+            f'Existing "global_step" must be a Variable or Tensor: {global_step_tensor!r}.',
+            hint="create_global_step() makes one",
+        )
     if not as_dtype(global_step_tensor.dtype).base_dtype.is_integer:
-        raise InvalidTypeError(f'Existing "global_step" does not have integer type: {global_step_tensor.dtype}')
+        raise InvalidTypeError(
+            f'Existing "global_step" does not have integer type: {global_step_tensor.dtype}',
+            hint="create_global_step() makes an int64 scalar",
+        )
     if global_step_tensor.shape.rank not in {None, 0}:
-        raise InvalidTypeError(f'Existing "global_step" is not scalar: {global_step_tensor.shape}')
+        raise InvalidTypeError(
+            f'Existing "global_step" is not scalar: {global_step_tensor.shape}',
+            hint="create_global_step() makes an int64 scalar",
+        )
 
 
 def global_step(sess: Any, global_step_tensor: Any) -> int:
@@ -127,7 +136,9 @@ def load_checkpoint(ckpt_dir_or_file: str | os.PathLike[str]) -> CheckpointReade
     return CheckpointReader(_opened(ckpt_dir_or_file))
 
 
-NewCheckpointReader = load_checkpoint
+def NewCheckpointReader(filepattern: str | os.PathLike[str]) -> CheckpointReader:
+    """Open a checkpoint; see `load_checkpoint`."""
+    return load_checkpoint(filepattern)
 
 
 def _opened(place: str | os.PathLike[str]) -> Reader:
@@ -261,7 +272,10 @@ class _Assignment:
     def _variable(self, source: str, target: Any) -> None:
         if source not in self._reader:
             shapes = {name: list(variable.shape) for name, variable in self._reader.items()}
-            raise InvalidArgumentError(f"Tensor {source} is not found in {self._place} checkpoint {shapes}")
+            raise InvalidArgumentError(
+                f"Tensor {source} is not found in {self._place} checkpoint {shapes}",
+                hint="list_variables(path) lists the names",
+            )
         stored = self._reader[source]
         for variable in [target] if isinstance(target, Variable) else target:
             place = variable._save_slice_info
@@ -272,7 +286,8 @@ class _Assignment:
                 continue
             raise VariableMismatchError(
                 f"Shape of variable {variable.name} ({shape}) doesn't match with shape of tensor {source} "
-                f"({list(stored.shape)}) from checkpoint reader."
+                f"({list(stored.shape)}) from checkpoint reader.",
+                hint="give the variable the shape of what is stored, or map another name to it",
             )
 
     def _check_dtype(self, source: str, variable: Variable) -> None:
@@ -295,14 +310,15 @@ class _Assignment:
         below = "" if not scope else f"{scope}/"
         done = set()
         for key in list(self._store.by_key):
-            name = key.partition("/part_")[0]
+            name = str(key).partition("/part_")[0]
             if not name.startswith(below) or name in done:
                 continue
             done.add(name)
             tensor = ("" if source == "/" else source) + name[len(below) :]
             if tensor not in self._reader:
                 raise InvalidArgumentError(
-                    f"Tensor {tensor} ({name[len(below) :]} in {source}) is not found in {self._place} checkpoint"
+                    f"Tensor {tensor} ({name[len(below) :]} in {source}) is not found in {self._place} checkpoint",
+                    hint="list_variables(path) lists the names; map the variables that are there one by one",
                 )
             self._variable(tensor, self._named(name))
 

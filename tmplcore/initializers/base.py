@@ -75,7 +75,9 @@ class Initializer(ABC):
         if not isinstance(shape, tuple | list) or not all(type(length) is int and length >= 0 for length in shape):
             shape = TensorShape(shape)
             if not shape.is_fully_defined():
-                raise InitializerError(f"{self!r} needs a fully defined shape, not {shape}")
+                raise InitializerError(
+                    f"{self!r} needs a fully defined shape, not {shape}", hint="give a length for each axis"
+                )
             shape = shape.as_list()
         return tuple(shape), of
 
@@ -94,13 +96,19 @@ def working_type(dtype: DType, sample: float) -> Any:
     """Return the type to draw in: float64 for itself, else float32, which is then rounded."""
     if dtype.is_floating:
         return np.float64 if dtype.dtype == np.float64 else np.float32
-    raise InvalidTypeError(f"Expected {dtype.name}, but got {sample} of type 'float'.")
+    raise InvalidTypeError(
+        f"Expected {dtype.name}, but got {sample} of type 'float'.",
+        hint="name an initializer for that type, such as zeros",
+    )
 
 
 def must_be_floating(dtype: DType) -> None:
     """Refuse a constructor's dtype that is not floating, in TensorFlow's words."""
     if not dtype.is_floating:
-        raise InitializerError(f"Argument `dtype` is expected to be floating point. Received: {dtype!s}.")
+        raise InitializerError(
+            f"Argument `dtype` is expected to be floating point. Received: {dtype!s}.",
+            hint="leave dtype out: a variable's own dtype is what counts",
+        )
 
 
 def full_shape(shape: tuple[int, ...], partition_info: Any) -> tuple[int, ...]:

@@ -100,16 +100,16 @@ class RandomUniform(Initializer):
 
     def _check(self) -> None:
         if self.dtype.is_integer and self.maxval is None:
-            raise InitializerError(f"Must specify maxval for integer dtype {self.dtype!r}")
+            raise InitializerError(f"Must specify maxval for integer dtype {self.dtype!r}", hint="RandomUniform(0, 10)")
 
     def _pieces(self, shape: tuple[int, ...], dtype: DType, partition_info: Any) -> Piece:
         if dtype.is_floating:
             return uniform(shape, dtype, self.minval, 1.0 if self.maxval is None else self.maxval, self.seed)
         _check_kind(dtype)
         if self.maxval is None:
-            raise InitializerError(f"Must specify maxval for integer dtype {dtype!r}")
+            raise InitializerError(f"Must specify maxval for integer dtype {dtype!r}", hint="RandomUniform(0, 10)")
         if np.any(np.asarray(self.minval) >= np.asarray(self.maxval)):
-            raise InitializerError(f"Need minval < maxval, got {self.minval} >= {self.maxval}")
+            raise InitializerError(f"Need minval < maxval, got {self.minval} >= {self.maxval}", hint="exchange the two")
         stream, low, high = next_stream(self.seed), self.minval, self.maxval
 
         def piece(block: int, count: int) -> np.ndarray:

@@ -53,7 +53,7 @@ class Ones(Initializer):
 
     def _pieces(self, shape: tuple[int, ...], dtype: DType, partition_info: Any) -> Piece:
         if dtype.dtype.hasobject:
-            raise InvalidTypeError("Expected string, but got 1 of type 'int'.")
+            raise InvalidTypeError("Expected string, but got 1 of type 'int'.", hint="Constant('text') fills with text")
         return _filled(1, dtype)
 
 
@@ -84,7 +84,8 @@ class Constant(Initializer):
         if not (np.isscalar(self.value) or isinstance(self.value, list | tuple | np.ndarray | np.generic)):
             raise InvalidTypeError(
                 f"Invalid type for initial value={self.value} of type: {type(self.value).__name__}. "
-                "Expected Python scalar, list or tuple of values, or numpy.ndarray."
+                "Expected Python scalar, list or tuple of values, or numpy.ndarray.",
+                hint="Constant(numpy.asarray(value))",
             )
 
     def __call__(
@@ -103,7 +104,10 @@ class Constant(Initializer):
         value = _cast(self.value, dtype)
         size = math.prod(shape)
         if self.verify_shape and value.shape != shape:
-            raise InvalidTypeError(f"Expected Tensor's shape: {shape}, but got {value.shape}.")
+            raise InvalidTypeError(
+                f"Expected Tensor's shape: {shape}, but got {value.shape}.",
+                hint="verify_shape=False repeats the last element",
+            )
         if value.size > size and value.ndim:
             raise InitializerError(
                 f"Too many elements provided. Takes at most {size}, but got {value.size}.",
@@ -125,7 +129,10 @@ _SUITS = {"b": "b", "i": "iu", "u": "iu", "f": "iuf", "V": "iuf", "c": "iufc", "
 def _cast(value: Any, dtype: DType) -> np.ndarray:
     if isinstance(value, np.ndarray | np.generic):
         if dtype.dtype.hasobject != (value.dtype.kind in "USO"):
-            raise InvalidTypeError(f"Expected {dtype.name}, but got values of type {value.dtype}.")
+            raise InvalidTypeError(
+                f"Expected {dtype.name}, but got values of type {value.dtype}.",
+                hint="give values of that type, or another dtype",
+            )
         return to_numpy(value, dtype.dtype)
     array = np.array(value, dtype=object) if dtype.dtype.hasobject else to_numpy(value)
     kind = "f" if dtype.is_floating else "i" if dtype.is_integer else dtype.dtype.kind
@@ -137,7 +144,10 @@ def _cast(value: Any, dtype: DType) -> np.ndarray:
     elif array.ndim:
         wrong = [item for item in array.reshape(-1).tolist() if np.array(item).dtype.kind not in _SUITS[kind]]
     if wrong:
-        raise InvalidTypeError(f"Expected {dtype.name}, but got {wrong[0]} of type {type(wrong[0]).__name__!r}.")
+        raise InvalidTypeError(
+            f"Expected {dtype.name}, but got {wrong[0]} of type {type(wrong[0]).__name__!r}.",
+            hint="give a value of that type, or another dtype",
+        )
     return to_numpy(array, dtype.dtype)
 
 
@@ -172,7 +182,7 @@ class Identity(Initializer):
                 f"Received shape={list(shape)}",
                 hint="an identity matrix has exactly two axes",
             )
-        if not dtype.is_complex:
+        if not (dtype.is_complex or (dtype.is_integer and isinstance(self.gain, int))):
             working_type(dtype, 1.0)
         down, right = (0, 0) if partition_info is None else (int(at) for at in partition_info.var_offset)
         columns = shape[1]

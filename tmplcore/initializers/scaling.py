@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -89,13 +89,19 @@ class VarianceScaling(Initializer):
 
     def _check(self) -> None:
         if self.scale <= 0.0:
-            raise InitializerError(f"Argument `scale` must be a positive float. Received: {self.scale}")
+            raise InitializerError(
+                f"Argument `scale` must be a positive float. Received: {self.scale}", hint="VarianceScaling(1.0)"
+            )
         if self.mode not in _MODES:
-            raise InitializerError(f"Argument `mode` should be one of {_MODES}. Received: {self.mode}")
+            raise InitializerError(
+                f"Argument `mode` should be one of {_MODES}. Received: {self.mode}",
+                hint="VarianceScaling(mode='fan_in')",
+            )
         lowered = self.distribution.lower()
         if lowered not in _DISTRIBUTIONS:
             raise InitializerError(
-                f"Argument `distribution` should be one of {_DISTRIBUTIONS}. Received: {self.distribution}"
+                f"Argument `distribution` should be one of {_DISTRIBUTIONS}. Received: {self.distribution}",
+                hint="VarianceScaling(distribution='uniform')",
             )
         object.__setattr__(self, "distribution", lowered)
         must_be_floating(self.dtype)
@@ -120,13 +126,15 @@ class GlorotUniform(Initializer):
     seed: int | None = None
     dtype: DType = float32
 
-    def _check(self) -> None:
-        must_be_floating(self.dtype)
+    scale: ClassVar[float] = 1.0
+    mode: ClassVar[str] = "fan_avg"
+    distribution: ClassVar[str] = "uniform"
 
     def _pieces(self, shape: tuple[int, ...], dtype: DType, partition_info: Any) -> Piece:
         return _variance_scaled(
-            shape, dtype, partition_info, scale=1.0, mode="fan_avg", distribution="uniform", seed=self.seed
-        )
+            shape, dtype, partition_info,
+            scale=self.scale, mode=self.mode, distribution=self.distribution, seed=self.seed,
+        )  # fmt: skip
 
 
 @final
@@ -142,13 +150,15 @@ class GlorotNormal(Initializer):
     seed: int | None = None
     dtype: DType = float32
 
-    def _check(self) -> None:
-        must_be_floating(self.dtype)
+    scale: ClassVar[float] = 1.0
+    mode: ClassVar[str] = "fan_avg"
+    distribution: ClassVar[str] = "truncated_normal"
 
     def _pieces(self, shape: tuple[int, ...], dtype: DType, partition_info: Any) -> Piece:
         return _variance_scaled(
-            shape, dtype, partition_info, scale=1.0, mode="fan_avg", distribution="truncated_normal", seed=self.seed
-        )
+            shape, dtype, partition_info,
+            scale=self.scale, mode=self.mode, distribution=self.distribution, seed=self.seed,
+        )  # fmt: skip
 
 
 def he_normal(seed: int | None = None) -> VarianceScaling:
@@ -233,7 +243,8 @@ class Orthogonal(Initializer):
         if len(shape) < 2:
             raise InitializerError(
                 "The tensor to initialize, specified by argument `shape` must be at least two-dimensional. "
-                f"Received shape={list(shape)}"
+                f"Received shape={list(shape)}",
+                hint="give two axes or more, or take another initializer",
             )
         work = working_type(dtype, 0.0)
         rows, columns = math.prod(shape[:-1]), shape[-1]

@@ -104,6 +104,7 @@ class NativeReader(Reader):
     """
 
     format = "tmplcore"
+    hashed = True
 
     def __init__(self, path: Path, *, damaged: bool = False) -> None:
         self.path = path
