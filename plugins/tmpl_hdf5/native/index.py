@@ -15,7 +15,7 @@ import math
 import struct
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Any, final
 
 import numpy as np
@@ -41,6 +41,7 @@ HEADER_SIZE = _HEADER.size
 _COLUMNS = {"offsets": ("<i8", 0), "hashes": ("<u8", 8), "types": ("<u4", 16), "flags": ("u1", 20)}
 _ROW = 8 + 8 + 4 + 1
 _FEW = 512  # rows
+_read_json = json.JSONDecoder().raw_decode
 _HASH = 16
 _LARGEST_CHUNK = 64 << 20
 _TRAINABLE = {0: None, 1: False, 2: True}
@@ -105,8 +106,8 @@ class Header:
                 hint="pip install --upgrade tmplcore",
             )
         header = cls(*fields)
-        places = (FIRST_HEADER, header.structure, header.index, header.meta, header.data, header.size, 1 << 62)
-        if size != HEADER_SIZE or any(at > after for at, after in pairwise(places)):
+        places = [FIRST_HEADER, header.structure, header.index, header.meta, header.data, header.size, 1 << 62]
+        if size != HEADER_SIZE or places != sorted(places):
             raise DamagedError("the places in its index cannot be")
         if header.index + header.index_size > header.meta or header.meta + header.meta_size > header.data:
             raise DamagedError("the sizes in its index cannot be")
@@ -401,7 +402,10 @@ def _check_names(text: bytes, rows: int) -> None:
 
 def _json(data: bytes) -> dict[str, Any]:
     try:
-        table = json.loads(data.decode())
+        text = data.decode().strip(" \t\r\n")
+        table, end = _read_json(text)
+        if end != len(text):
+            raise ValueError("something follows it")
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"the table in its index is not JSON: {error}") from None
     if not isinstance(table, dict):

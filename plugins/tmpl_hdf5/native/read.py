@@ -240,6 +240,9 @@ class NativeReader(Reader):
 
     def columns(self) -> tuple[list[tuple[int, ...]], list[np.dtype[Any]]]:
         """Return shapes and dtypes; see `Reader.columns`."""
+        if len(self.index.kinds) == 1:
+            [(stored, shape)] = self.index.kinds
+            return [shape] * len(self), [stored.dtype] * len(self)
         return self._expanded(self.index.types)
 
     def lists(self, names: Collection[str]) -> bool:
