@@ -968,3 +968,39 @@ def what_old_code_also_calls(tf, t):
     for flag in ("x", 0, 1, None, True):
         with t.fails(f"validate_shape={flag!r}"):
             tf.get_variable(f"validated_{type(flag).__name__}{flag}", [2], validate_shape=flag)
+
+
+@program("9.1", "13")
+def scopes_as_decorators(tf, t):
+    other = tf.Graph()
+
+    @other.as_default()
+    def elsewhere(depth):
+        here = tf.get_default_graph() is other
+        return [here, tf.get_variable(f"v{depth}", []).graph is other, depth and elsewhere(depth - 1)]
+
+    @tf.variable_creator_scope(lambda creator, **kwargs: creator(**{**kwargs, "trainable": False}))
+    def frozen(name, inner=None):
+        return [tf.get_variable(name, []).trainable, tf.Variable(1.0).trainable, inner and frozen(inner)]
+
+    t("elsewhere", [elsewhere(1), tf.get_default_graph() is other])
+    t("frozen", [frozen("a", "b"), tf.get_variable("c", []).trainable])
+    t("names", [elsewhere.__name__, frozen.__name__])
+    with t.fails("a variable scope is none"):
+
+        @tf.variable_scope("s")
+        def function():
+            pass
+
+        function()
+
+
+@program("surface")
+def seeds_of_any_kind(tf, t):
+    for seed in (3, 0, None):
+        with t.fails(f"{seed}"):
+            tf.set_random_seed(seed)
+    tf.add_to_collection("c", 1)
+    tf.get_default_graph().finalize()
+    with t.fails("cleared"):
+        tf.get_default_graph().clear_collection("c")
