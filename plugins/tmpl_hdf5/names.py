@@ -26,7 +26,6 @@ _LONGEST = 0xFFFF
 _SHORT = 2048
 _PIECE = 1 << 16  # bytes that are looked at together: they stay in the processor's cache
 _DOT, _SLASH = b"./"
-_ENDS = b"\0/"
 # Every bad pattern, in a text where each name stands between two NULs. `.` and `..` parts and empty parts mean
 # something else to HDF5 and to file systems; the last four are ours.
 _BAD: tuple[tuple[bytes, str], ...] = (
@@ -34,8 +33,6 @@ _BAD: tuple[tuple[bytes, str], ...] = (
     (b"\0/", "begins with '/'"),
     (b"/\0", "ends with '/'"),
     (b"//", "has an empty part"),
-)
-_BAD_DOTS: tuple[tuple[bytes, str], ...] = (
     (b"\0./", "has a part '.'"),
     (b"/./", "has a part '.'"),
     (b"/.\0", "has a part '.'"),
@@ -71,14 +68,20 @@ def check_names(names: Sequence[str]) -> bytes:
         raise _refused(name, "is not Unicode text (it has a lone surrogate)") from None
     if not names:
         return text
-    if np.count_nonzero(np.frombuffer(text, np.uint8) == 0) != len(names) + 1:
+    nuls = _nuls(text) if len(text) > _SHORT else None
+    if (text.count(b"\0") if nuls is None else len(nuls)) != len(names) + 1:
         raise _refused(next(name for name in names if "\0" in name), "has a NUL character")
     check_text(memoryview(text)[1:-1])
-    if len(text) > _LONGEST:
-        steps = np.diff(np.flatnonzero(np.frombuffer(text, np.uint8) == 0))  # a name's bytes and one
-        if steps.max() > _LONGEST + 1:
-            raise _refused(names[int(steps.argmax())][:40] + "…", f"is longer than {_LONGEST} bytes")
+    if nuls is not None and (steps := np.diff(nuls)).max() > _LONGEST + 1:  # a name's bytes and one
+        raise _refused(names[int(steps.argmax())][:40] + "…", f"is longer than {_LONGEST} bytes")
     return text
+
+
+def _nuls(text: bytes) -> np.ndarray:
+    """Return where the NULs are."""
+    letters = np.frombuffer(text, np.uint8)
+    pieces = range(0, len(text), _PIECE)
+    return np.concatenate([np.flatnonzero(letters[start : start + _PIECE] == 0) + start for start in pieces])
 
 
 def check_text(text: bytes | memoryview) -> None:
@@ -87,19 +90,21 @@ def check_text(text: bytes | memoryview) -> None:
     Raises:
         InvalidNameError: A name has no path of its own in an HDF5 file.
     """
-    empty, dotted = True, b"." in bytes(text[:_SHORT])
-    if len(text) > _SHORT:  # one pass says which patterns cannot be there, as a rule all
+    if len(text) > _SHORT:  # one pass says whether any pattern can be there, as a rule none
         everything = np.frombuffer(text, np.uint8)
-        empty, dotted = everything[0] in _ENDS or everything[-1] in _ENDS, everything[0] == _DOT
+        suspicious = bool(everything[0] in b"\0/." or everything[-1] in b"\0/")
         for start in range(0, len(text), _PIECE):
             letters = everything[start : start + _PIECE + 1]
             ends = (letters == 0) | (letters == _SLASH)
-            empty = empty or bool((ends[1:] & ends[:-1]).any())
-            dotted = dotted or bool((ends[:-1] & (letters[1:] == _DOT)).any())
-        if not empty and not dotted:
+            after = letters[1:]
+            suspicious = suspicious or bool((ends[:-1] & (ends[1:] | (after == _DOT))).any())
+        if not suspicious:
             return
     padded = b"\0" + bytes(text) + b"\0"
-    for pattern, problem in (*(_BAD if empty else ()), *(_BAD_DOTS if dotted else ())):
+    parts = padded.replace(b"/", b"\0")
+    if b"\0\0" not in parts and b"\0." not in parts:
+        return
+    for pattern, problem in _BAD:
         at = padded.find(pattern)
         if at >= 0:
             start = padded.rfind(b"\0", 0, at + 1) + 1

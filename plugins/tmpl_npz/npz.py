@@ -79,6 +79,7 @@ class NpzReader(Reader):
     """
 
     format = "npz"
+    hashed = True
 
     def __init__(self, path: Path, *, damaged: bool = False) -> None:
         self.path = path

@@ -46,6 +46,7 @@ class BundleReader(Reader):
     """
 
     format = "tensorflow"
+    hashed = True
 
     def __init__(self, prefix: Path, *, damaged: bool = False) -> None:
         self.path = prefix

@@ -64,6 +64,11 @@ def _locate(path: Path) -> Path:
             return _with_index(path.with_name(shard["prefix"]))
         if path.name == _STATE:
             return _latest(path)
+        if _has_magic(path) and not index_path(path).is_file():
+            raise UnreadableError(
+                f"{path}: is a sorted table, but not the index of a V2 checkpoint",
+                hint="a V1 checkpoint is one file, without .index: load and save it once with TensorFlow's Saver",
+            )
     if index_path(path).is_file():
         return path
     if path.is_dir():
@@ -174,7 +179,7 @@ def _named_here(path: Path) -> bool:
         if _SHARD.fullmatch(path.name):
             return True
         if path.name != _STATE:
-            return False
+            return _has_magic(path)
         with path.open("rb") as file:
             return _LATEST.search(file.read(_LARGEST_STATE)) is not None
     if path.is_dir() and not index_path(path).is_file():

@@ -37,6 +37,13 @@ def test_prune_by_flags(project, tmplctl, steps, schemas):
     assert steps() == ["300"]
 
 
+def test_a_metric_that_no_checkpoint_has_keeps_nothing_and_deletes_nothing(project, fails, steps):
+    result = fails(2, "prune", "--keep-best", "los:min:1")
+    assert "no checkpoint has the metric 'los'" in result.err
+    assert "loss" in result.err
+    assert steps() == STEPS
+
+
 def test_tags_protect_unless_only_some_do(project, tmplctl, steps):
     assert tmplctl("tag", "100", "good").code == 0
     assert tmplctl("prune", "--keep-last", "1").code == 0

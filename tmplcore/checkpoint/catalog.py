@@ -108,7 +108,8 @@ class Catalog:
             return CheckpointNotFoundError(f"no checkpoint in {where!r} has the metric to be best by", hint=hint)
         if wanted.back:
             return CheckpointNotFoundError(
-                f"there is no checkpoint {str(reference)!r}: {where!r} holds {len(valid)} valid ones"
+                f"there is no checkpoint {str(reference)!r}: {where!r} holds {len(valid)}",
+                hint=f"the steps are {', '.join(str(info.step) for info in valid[-8:])}",
             )
         names = ["latest", "best", *self.tags.read(), *(str(info.step) for info in reversed(infos))]
         near = difflib.get_close_matches(str(reference), names, n=3)

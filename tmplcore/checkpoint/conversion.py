@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final
 
 import numpy as np
 
-from tmplcore.checkpoint.casting import can_cast, cast_array, dtype_named, is_float, is_inexact
+from tmplcore.checkpoint.casting import can_cast, dtype_named, is_float
 from tmplcore.checkpoint.files import check_used, opened, write, writer_for
-from tmplcore.checkpoint.format import Box, LazyVariable, Metadata, Reader, WriteOptions
-from tmplcore.checkpoint.hashing import content, hasher
+from tmplcore.checkpoint.format import Metadata, Reader, WriteOptions
+from tmplcore.checkpoint.passed_on import PassedOn
 from tmplcore.checkpoint.patterns import Selection, matcher
 from tmplcore.checkpoint.planning import Rules
 from tmplcore.checkpoint.rename import RenameRules
 from tmplcore.checkpoint.reports import ConvertReport
-from tmplcore.errors import DamagedError, InvalidArgumentError, SaveError
+from tmplcore.errors import InvalidArgumentError, SaveError
 
-__all__ = ["PassedOn", "convert", "optimizer_slots", "write_variables"]
+__all__ = ["convert", "optimizer_slots", "write_variables"]
 
 Casts = str | np.dtype[Any] | Mapping[str, "str | np.dtype[Any]"] | None
 
@@ -104,7 +104,8 @@ def convert(
         for new, (old, _) in renamed.items():
             lazy = reader[old]
             alias = new_names.get(lazy.alias_of) if lazy.alias_of is not None else None
-            variables[new] = PassedOn(new, lazy, dtype=target(new, old, lazy.dtype), alias=alias, verify=verify)
+            dtype = target(new, old, lazy.dtype)
+            variables[new] = PassedOn(new, lazy, reader, dtype=dtype, alias=alias, verify=verify)
         meta = reader.meta
         history = {
             "from": reader.path.name,
@@ -125,127 +126,6 @@ def convert(
             progress=progress,
         )
         return replace(report, left_out=left_out)
-
-
-@final
-class PassedOn(LazyVariable):
-    """A variable of one checkpoint on its way into another: renamed, cast, and its hash checked as it is read.
-
-    Args:
-        name: Its new name.
-        source: The variable.
-        dtype: Its new dtype; None keeps it.
-        alias: The new name of the variable that it is a second name of.
-        verify: Check the hash when the whole value has been read.
-
-    Attributes:
-        overflowed: How many finite elements the cast has made infinite so far.
-    """
-
-    __slots__ = ("_alias", "_source", "_verify", "dtype", "name", "overflowed", "shape")
-
-    def __init__(
-        self,
-        name: str,
-        source: LazyVariable,
-        *,
-        dtype: np.dtype[Any] | None = None,
-        alias: str | None = None,
-        verify: bool = True,
-    ) -> None:
-        self.name = name
-        self.shape = source.shape
-        self.dtype = source.dtype if dtype is None else dtype
-        self.overflowed = 0
-        self._source = source
-        self._alias = alias
-        self._verify = verify and source.digest is not None
-
-    @property
-    def is_cast(self) -> bool:
-        """Whether the dtype changes."""
-        return self.dtype != self._source.dtype
-
-    @property
-    def source(self) -> LazyVariable:
-        """The variable that is read."""
-        return self._source
-
-    @property
-    def nbytes(self) -> int:
-        """As it is written."""
-        return super().nbytes if self.is_cast else self._source.nbytes
-
-    @property
-    def digest(self) -> str | None:
-        """The known hash, which a cast makes void."""
-        return None if self.is_cast else self._source.digest
-
-    @property
-    def trainable(self) -> bool | None:
-        """As it was."""
-        return self._source.trainable
-
-    @property
-    def alias_of(self) -> str | None:
-        """As it was, in new names."""
-        return self._alias
-
-    @property
-    def boxes(self) -> tuple[Box, ...]:
-        """As they were."""
-        return self._source.boxes
-
-    def _cast(self, block: np.ndarray) -> np.ndarray:
-        if not self.is_cast:
-            return block
-        new = cast_array(block, self.dtype)
-        if is_float(self.dtype) and block.size:
-            before = np.count_nonzero(np.isfinite(block)) if is_inexact(block.dtype) else block.size
-            self.overflowed += int(before - np.count_nonzero(np.isfinite(new)))
-        return new
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        value = self._source[index]
-        if index is Ellipsis:
-            self._check([value])
-        return self._cast(value)
-
-    def read_into(self, out: np.ndarray) -> None:
-        """Fill `out`."""
-        if self.is_cast:
-            out[...] = self[...]
-        else:
-            self._source.read_into(out)
-            self._check([out])
-
-    def blocks(self, max_bytes: int = 16 << 20) -> Iterator[np.ndarray]:
-        """Yield the value, and raise at its end if it is not what was written."""
-        hash_ = self._hasher()
-        for block in self._source.blocks(max_bytes):
-            if hash_ is not None:
-                hash_.update(content(block))
-            yield self._cast(block)
-        self._compare(hash_)
-
-    def _hasher(self) -> Any:
-        if not self._verify or self._source.dtype.hasobject:
-            return None
-        return hasher(str(self._source.digest).partition(":")[0])
-
-    def _check(self, blocks: Iterable[np.ndarray]) -> None:
-        hash_ = self._hasher()
-        if hash_ is not None:
-            for block in blocks:
-                hash_.update(content(block))
-            self._compare(hash_)
-
-    def _compare(self, hash_: Any) -> None:
-        if hash_ is not None and hash_.hexdigest() != str(self._source.digest).partition(":")[2]:
-            raise DamagedError(
-                f"{self._source.name!r} is damaged: its content hash does not hold",
-                hint="tmplctl verify names all the damage, and with --salvage writes what is intact",
-            )
 
 
 def write_variables(
@@ -312,6 +192,11 @@ def _cast_rule(cast: Casts) -> Callable[[str, str, np.dtype[Any]], np.dtype[Any]
         return lambda new, old, dtype: None
     if not isinstance(cast, Mapping):
         whole = _dtype(cast)
+        if not is_float(whole):
+            raise InvalidArgumentError(
+                f"cast to {whole}: floats are cast to floats, or nothing would be left of their fractions",
+                hint="float16, bfloat16, float32, …; a mapping of patterns to dtypes casts integers",
+            )
         return lambda new, old, dtype: whole if is_float(dtype) else None
     rules = [(pattern, matcher(pattern), _dtype(name)) for pattern, name in cast.items()]
 

@@ -246,7 +246,9 @@ def check_used(chosen: Selection, names: Iterable[str]) -> None:
         near = [name for name, _, _ in process.extract(idle[0].strip("*"), names, limit=3, score_cutoff=60)]
         raise VariableMissingError(
             f"no variable fits the pattern {idle[0]!r}",
-            hint=f"near it are {', '.join(near)}" if near else f"there are {len(names)} variables, such as {names[:3]}",
+            hint=f"near it are {', '.join(near)}"
+            if near
+            else f"there are {len(names)} variables, such as {', '.join(names[:3])}",
         )
 
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
-from tmplcore.errors import VariableMissingError
+from tmplcore.errors import DamagedError, VariableMissingError
 
 __all__ = ["Box", "Damage", "Format", "LazyVariable", "Metadata", "Reader", "WriteOptions"]
 
@@ -207,10 +207,12 @@ class Reader(Mapping[str, LazyVariable], ABC):
     Attributes:
         path: What was opened.
         format: The name of the format.
+        hashed: Whether `verify` compares the data of every variable with a hash or checksum of the file.
     """
 
     path: Path
     format: str
+    hashed: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -281,6 +283,8 @@ class Reader(Mapping[str, LazyVariable], ABC):
         variables = {name: self[name] for name in (self if names is None else names)}
         numeric = {n: np.empty(v.shape, v.dtype) for n, v in variables.items() if not v.dtype.hasobject}
         self.read_into(numeric, verify=verify)
+        if verify and self.hashed and (texts := [name for name in variables if name not in numeric]):
+            self.require_intact(texts)
         return {name: numeric[name] if name in numeric else variables[name][...] for name in variables}
 
     def read_into(self, targets: Mapping[str, np.ndarray], *, verify: bool = False) -> None:
@@ -318,6 +322,19 @@ class Reader(Mapping[str, LazyVariable], ABC):
                         progress(block.nbytes)
             except Exception as error:  # any failure to read is the finding
                 yield Damage(name, f"cannot be read: {error}", str(self.path))
+
+    def require_intact(self, names: Iterable[str]) -> None:
+        """Check every hash of the named variables, reading every byte.
+
+        Raises:
+            DamagedError: One does not hold.
+        """
+        if damage := tuple(self.verify(names)):
+            raise DamagedError(
+                f"{damage[0].file}: {damage[0].name!r}: {damage[0].problem}",
+                hint=f"copy or download it again, or keep what is intact: tmplctl verify {self.path} --salvage OUT",
+                damage=damage,
+            )
 
     def close(self) -> None:
         """Give the file back. Mapped arrays that were handed out stay valid."""

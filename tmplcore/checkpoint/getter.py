@@ -12,9 +12,9 @@ from typing import Any, Self, final
 import numpy as np
 
 from tmplcore.checkpoint.casting import can_cast
-from tmplcore.checkpoint.conversion import PassedOn
 from tmplcore.checkpoint.files import check_used, open_checkpoint
 from tmplcore.checkpoint.format import LazyVariable, Reader
+from tmplcore.checkpoint.passed_on import PassedOn
 from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.planning import MISMATCH, MISSING, Policy, Rules
 from tmplcore.checkpoint.rename import RenameRules
@@ -138,7 +138,7 @@ class Restoring:
         kwargs["shape"] = source.shape
         if wanted.constant:  # until now the constant said what the dtype is
             kwargs["dtype"] = as_dtype(wanted.dtype)
-        kwargs["initializer"] = _Stored(PassedOn(new, source, dtype=wanted.dtype, verify=self._verify))
+        kwargs["initializer"] = _Stored(PassedOn(new, source, self._reader, dtype=wanted.dtype, verify=self._verify))
         variable = next_getter(name, **kwargs)
         reason = f"renamed by {rule}" if rule is not None else "same name"
         self._entries[new] = ("matched", entry._replace(reason=reason))

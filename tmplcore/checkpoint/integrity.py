@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from tmplcore.checkpoint.conversion import PassedOn, write_variables
+from tmplcore.checkpoint.conversion import write_variables
 from tmplcore.checkpoint.files import check_used, open_damaged, opened
 from tmplcore.checkpoint.format import Damage, Metadata, Reader
+from tmplcore.checkpoint.passed_on import PassedOn
 from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.reports import ConvertReport, VerifyReport
 from tmplcore.errors import DamagedError, InvalidArgumentError, SaveError
@@ -75,7 +76,7 @@ def verify(
                 variables=len(names),
                 nbytes=sum(reader[name].nbytes for name in names),
                 damaged=tuple(damaged),
-                hashed=sum(reader[name].digest is not None for name in names),
+                hashed=len(names) if reader.hashed else sum(reader[name].digest is not None for name in names),
             )
     except DamagedError as error:
         return VerifyReport(path=place, format=None, damaged=tuple(error.damage) or (Damage(None, str(error), place),))

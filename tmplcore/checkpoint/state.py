@@ -13,6 +13,7 @@ import numpy as np
 from tmplcore.checkpoint.adapter import Tree, adapters
 from tmplcore.checkpoint.columns import Columns
 from tmplcore.checkpoint.format import Box, LazyVariable, Reader
+from tmplcore.checkpoint.passed_on import PassedOn
 from tmplcore.checkpoint.roster import Roster, roster_of, roster_of_all
 from tmplcore.checkpoint.slots import ArraySlot, LazySlot, ShardedSlot, Slot, VariableSlot
 from tmplcore.collections import GraphKeys
@@ -244,7 +245,7 @@ def _variable_state(variables: Iterable[Any], whole: Any) -> State:
 
 def _mapping_state(mapping: Mapping[str, Any]) -> State:
     if isinstance(mapping, Reader):
-        return State({name: LazySlot(name, variable) for name, variable in mapping.items()}, lambda: mapping)
+        return State({name: _lazy_slot(name, variable, mapping) for name, variable in mapping.items()}, lambda: mapping)
     if (plain := _plain(mapping)) is not None:
         holder = mapping if isinstance(mapping, MutableMapping) else None
         return State(mapping, lambda: mapping, holder=holder, plain=plain)
@@ -266,6 +267,10 @@ def _plain(mapping: Mapping[str, Any]) -> Columns | None:
     dtypes = list(map(_dtype_of, arrays))
     kinds = {dtypes[0].kind} if dtypes.count(dtypes[0]) == len(dtypes) else {dtype.kind for dtype in dtypes}
     return Columns(names, arrays) if kinds <= _PLAIN else None
+
+
+def _lazy_slot(name: str, variable: LazyVariable, reader: Reader | None = None) -> LazySlot:
+    return LazySlot(name, PassedOn(name, variable, reader, alias=variable.alias_of))
 
 
 def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Callable[[], None]]]:
@@ -322,7 +327,7 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Ca
 
     def _leaf(name: str, value: Any, replace: Callable[[Any], None] | None) -> Slot:
         if isinstance(value, LazyVariable):
-            return LazySlot(name, value)
+            return _lazy_slot(name, value)
         if _is_variable(value):
             return VariableSlot(name, value)
         if _is_partitioned(value):

@@ -59,6 +59,7 @@ def command(
         raise UsageError(
             "no rule says what to keep", hint="--keep-last 5, or a table [checkpoints.keep] in the configuration"
         )
+    _check_metrics(session, rules)
     return Outcome(session.manager.prune(rules or None, dry_run=dry_run), session)
 
 
@@ -78,6 +79,20 @@ def _rules(
     if tags:
         rules.append(KeepTagged(*tags))
     return rules
+
+
+def _check_metrics(session: Session, rules: list[KeepRule]) -> None:
+    """Refuse a metric that no checkpoint has: what a typing error keeps is nothing, and the rest would be deleted."""
+    from tmplcore.checkpoint import KeepBest
+
+    found = session.manager.list()
+    known = {metric for info in found for metric in info.metrics}
+    for rule in rules:
+        if found and isinstance(rule, KeepBest) and rule.metric not in known:
+            raise UsageError(
+                f"no checkpoint has the metric {rule.metric!r}",
+                hint=f"there are {', '.join(sorted(known))}" if known else "tmplctl save --metric records one",
+            )
 
 
 @final

@@ -42,7 +42,7 @@ def command(
             help="package.module:attribute, or a checkpoint file; the configured program if absent.",
         ),
     ] = None,
-    step: Annotated[int | None, typer.Option("--step", min=0, metavar="N", help="The step; see below.")] = None,
+    step: Annotated[int | None, typer.Option("--step", min=0, metavar="N", help="The step; see above.")] = None,
     tags: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="Tag it; may be repeated.")] = None,
     metrics: Annotated[
         list[str] | None, typer.Option("--metric", metavar="NAME=NUMBER", help="Record a metric; may be repeated.")

@@ -133,6 +133,9 @@ class HDF5Reader(Reader):
                 hint="a working file is read when its process has ended; checkpoints can be read at any time",
             ) from error
         except OSError as error:
+            if "truncated file" in str(error):
+                hint = "copy or download it again"
+                raise DamagedError(f"{path}: the file was cut short: {error}", hint=hint) from error
             raise UnreadableError(f"{path} cannot be read as HDF5: {error}") from error
         try:
             bound_cache(self._file.id)

@@ -15,7 +15,7 @@ import math
 import struct
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Any, final
 
 import numpy as np
@@ -24,11 +24,11 @@ import xxhash
 from tmpl_hdf5.names import check_text
 from tmpl_hdf5.native.dtypes import StoredType, stored_type
 from tmpl_hdf5.native.fits import AT_ONCE
-from tmpl_hdf5.native.structure import FIRST_HEADER, Filter
+from tmpl_hdf5.native.structure import FIRST_HEADER, SIGNATURE, Filter
 from tmplcore.checkpoint.stored import is_array_shape
 from tmplcore.errors import DamagedError, InvalidNameError, LaterVersionError, UnreadableError
 
-__all__ = ["ALIGNMENT", "HEADER_SIZE", "MAGIC", "VERSION", "Header", "Index", "Packed"]
+__all__ = ["ALIGNMENT", "HEADER_SIZE", "MAGIC", "VERSION", "Header", "Index", "Packed", "index_place"]
 
 MAGIC = b"tmplidx\0"
 VERSION = 1
@@ -36,11 +36,13 @@ VERSION = 1
 _FEATURES = {1: "values in files of other steps", 2: "variables in parts"}
 ALIGNMENT = 64
 _HEADER = struct.Struct("<8sHHI9Q16sQ16x")
+_LAYOUT = struct.Struct("<BBQQ")  # of a contiguous dataset: version, class, address, size
 HEADER_SIZE = _HEADER.size
 # Dtype of each column, and the bytes a row of those before it.
 _COLUMNS = {"offsets": ("<i8", 0), "hashes": ("<u8", 8), "types": ("<u4", 16), "flags": ("u1", 20)}
 _ROW = 8 + 8 + 4 + 1
 _FEW = 512  # rows
+_read_json = json.JSONDecoder().raw_decode
 _HASH = 16
 _LARGEST_CHUNK = 64 << 20
 _TRAINABLE = {0: None, 1: False, 2: True}
@@ -105,8 +107,8 @@ class Header:
                 hint="pip install --upgrade tmplcore",
             )
         header = cls(*fields)
-        places = (FIRST_HEADER, header.structure, header.index, header.meta, header.data, header.size, 1 << 62)
-        if size != HEADER_SIZE or any(at > after for at, after in pairwise(places)):
+        places = [FIRST_HEADER, header.structure, header.index, header.meta, header.data, header.size, 1 << 62]
+        if size != HEADER_SIZE or places != sorted(places):
             raise DamagedError("the places in its index cannot be")
         if header.index + header.index_size > header.meta or header.meta + header.meta_size > header.data:
             raise DamagedError("the sizes in its index cannot be")
@@ -338,6 +340,21 @@ class Index:
         return end <= self.header.size
 
 
+def index_place(head: bytes) -> tuple[int, int]:
+    """Return address and size of the index, from the first bytes of a file.
+
+    Raises:
+        UnreadableError: It is no native checkpoint.
+    """
+    if head[:9] != SIGNATURE + b"\0" or len(head) < FIRST_HEADER + 120:
+        raise UnreadableError("it does not begin as a native checkpoint does")
+    # The first object header is the index's: prefix (16), dataspace (24), datatype (24), fill value (16), layout.
+    version, kind, at, size = _LAYOUT.unpack_from(head, FIRST_HEADER + 16 + 24 + 24 + 16 + 8)
+    if head[FIRST_HEADER] != 1 or (version, kind) != (3, 1) or at >= 1 << 62 or size >= 1 << 62 or size < HEADER_SIZE:
+        raise UnreadableError("its first object is not an index")
+    return at, size
+
+
 def kind_sizes(kinds: list[Kind]) -> Numbers:
     """Bytes of a variable of each type."""
     return np.array([math.prod(shape) * stored.raw.itemsize for stored, shape in kinds], np.int64)
@@ -401,7 +418,10 @@ def _check_names(text: bytes, rows: int) -> None:
 
 def _json(data: bytes) -> dict[str, Any]:
     try:
-        table = json.loads(data.decode())
+        text = data.decode().strip(" \t\r\n")
+        table, end = _read_json(text)
+        if end != len(text):
+            raise ValueError("something follows it")
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"the table in its index is not JSON: {error}") from None
     if not isinstance(table, dict):

@@ -127,13 +127,14 @@ def find_layout(
             texts = {row: encode_text(names[row], values[row]) for row in layout.texts}
             if {row: (text.stored, text.lengths) for row, text in texts.items()} == layout.texts:
                 return layout, texts
-        shapes, dtypes = _looked_at(values)
+        shapes, dtypes, ids = _looked_at(values)
     except AttributeError:
         raise _not_an_array(names, values) from None
     distinct = [dtypes[row] for row in _firsts(identities(dtypes))]
     if not all(isinstance(dtype, np.dtype) for dtype in distinct):
         raise _not_an_array(names, values)
-    subject = _Subject(names, shapes, dtypes, _aliases(names, values), meta_size)
+    aliases = _aliases(names, values) if ids is None else _twins(ids)
+    subject = _Subject(names, shapes, dtypes, aliases, meta_size)
     texts = {}
     if any(dtype.kind in "OU" for dtype in distinct):
         texts = {row: encode_text(names[row], values[row]) for row, dtype in enumerate(dtypes) if dtype.kind in "OU"}
@@ -143,8 +144,9 @@ def find_layout(
     return _layouts.keep(layout if memory is None else _remembered(layout, memory)), texts
 
 
-def _looked_at(values: list[Any]) -> tuple[list[tuple[int, ...]], list[np.dtype[Any]]]:
-    """Return shapes, of which equal ones are one object, and dtypes; a thousand at a time, as in `_fits`."""
+def _looked_at(values: list[Any]) -> tuple[list[tuple[int, ...]], list[np.dtype[Any]], np.ndarray | None]:
+    """Return shapes, of which equal ones are one object, dtypes, and ids if all are NumPy's own arrays."""
+    ids: np.ndarray | None = np.empty(len(values), np.intp)
     one: dict[Any, Any] = {}
     shapes: list[tuple[int, ...]] = []
     dtypes: list[np.dtype[Any]] = []
@@ -152,14 +154,19 @@ def _looked_at(values: list[Any]) -> tuple[list[tuple[int, ...]], list[np.dtype[
         some = values[start : start + AT_ONCE]
         count, shape, dtype = len(some), some[0].shape, some[0].dtype
         like_first = [one.setdefault(shape, shape)] * count, [dtype] * count
-        if list(map(type, some)).count(np.ndarray) == count and fit(some, *like_first, plain=True):
+        plain = list(map(type, some)).count(np.ndarray) == count
+        if plain and ids is not None:
+            ids[start : start + count] = identities(some)
+        else:
+            ids = None
+        if plain and fit(some, *like_first, plain=True):
             shapes += like_first[0]
             dtypes += like_first[1]
         else:
             found = list(map(_shape_of, some))
             shapes += map(one.setdefault, found, found)
             dtypes += map(_dtype_of, some)
-    return shapes, dtypes
+    return shapes, dtypes, ids
 
 
 def _firsts(ids: np.ndarray) -> list[int]:

@@ -30,6 +30,7 @@ Numbers = np.ndarray[Any, np.dtype[Any]]
 
 _GROUP_HEADER = 40
 _HEAP_HEADER = 32
+_AT_ONCE = 1 << 13  # names
 _CHUNK_TREE_RANK = 32  # what superblock 0 implies for B-trees of chunks
 _SYMBOL = np.dtype([("name", "<u8"), ("header", "<u8"), ("cache", "<u4"), ("reserved", "<u4"), ("scratch", "V16")])
 
@@ -111,7 +112,8 @@ class Structure:
     def __post_init__(self, tree: Tree) -> None:
         at = self._place_objects()
         groups = _Groups(tree, self.targets, self.addresses, at)
-        self.image = np.zeros(groups.end, np.uint8)
+        # No array of NumPy's own: it asks for huge pages then, which a virtual machine may have to be given first.
+        self.image = np.frombuffer(bytearray(groups.end), np.uint8)
         struct.pack_into(
             "<8s8BHHIQQQQQQIIQQ",
             self.image,
@@ -268,13 +270,14 @@ def _fill_heaps(image: Numbers, tree: Tree, at: Numbers, heaps: Numbers, sizes: 
     # Size of the data, head of the free list (1: there is none), address of the data.
     head[:, 1], head[:, 2], head[:, 3] = sizes, 1, heaps + _HEAP_HEADER
     words[heaps[:, None] // 8 + np.arange(_HEAP_HEADER // 8)] = head
-    rows, places = tree.order, at // 8
-    number = 0
-    while len(rows):
-        words[places + number] = tree.links.words(rows, number).view("<u8")
-        number += 1
-        longer = tree.links.lengths[rows] > 8 * number
-        rows, places = rows[longer], places[longer]
+    for start in range(0, len(at), _AT_ONCE):
+        rows, places = tree.order[start : start + _AT_ONCE], at[start : start + _AT_ONCE] // 8
+        number = 0
+        while len(rows):
+            words[places + number] = tree.links.words(rows, number).view("<u8")
+            number += 1
+            longer = tree.links.lengths[rows] > 8 * number
+            rows, places = rows[longer], places[longer]
 
 
 def _fill_symbol_nodes(block: Numbers, node: Numbers, slot: Numbers, names: Numbers, header: Numbers) -> None:

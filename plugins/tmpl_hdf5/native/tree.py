@@ -42,13 +42,9 @@ class Texts:
 
     def words(self, rows: Numbers | slice, number: int) -> Numbers:
         """Return the bytes from `8 * number` on of some pieces, as they are in memory; 0 beyond a piece."""
-        starts, lengths = self.starts[rows] + _WORD * number, self.lengths[rows] - _WORD * number
-        found = np.empty(len(starts), np.uint64)
-        for first in range(0, len(starts), _AT_ONCE):
-            part = slice(first, first + _AT_ONCE)
-            places = np.minimum(starts[part], len(self._words) - 1)
-            found[part] = self._words[places] & _MASKS[np.minimum(np.maximum(lengths[part], 0), _WORD)]
-        return found
+        left = self.lengths[rows] - _WORD * number
+        places = np.minimum(self.starts[rows] + _WORD * number, len(self._words) - 1)
+        return np.bitwise_and(self._words[places], _MASKS[np.minimum(np.maximum(left, 0), _WORD)])
 
 
 @final
@@ -91,8 +87,12 @@ def _sorted(group: Numbers, links: Texts) -> tuple[Numbers, bool]:
     if longest > _LONG:
         pairs = list(zip(group.tolist(), map(links.__getitem__, range(len(group))), strict=True))
         return np.array(sorted(range(len(pairs)), key=pairs.__getitem__), np.int64), len(set(pairs)) == len(pairs)
-    words = [links.words(slice(None), number) for number in reversed(range(-(-longest // _WORD)))]
-    keys = [*(word.view(">u8").astype(np.uint64) for word in words), group]  # numbers ordered as their bytes are
+    keys = [np.empty(len(group), np.uint64) for _ in range(-(-longest // _WORD))]  # the last word first
+    for number, key in enumerate(reversed(keys)):
+        for start in range(0, len(group), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            key[part] = links.words(part, number).view(">u8")  # a number that is ordered as the bytes are
+    keys.append(group)
     order = np.lexsort(keys)
     same = np.ones(len(order) - 1, bool)
     for key in keys:
@@ -116,29 +116,39 @@ def _groups(text: bytes, starts: Numbers, lengths: Numbers) -> tuple[Numbers, Nu
     heads = np.flatnonzero(np.concatenate(new))
     numbers = {b"": 0}
     parents, ends, found = [-1], [0], []
+
+    def add_outer(scope: bytes, start: int) -> int:
+        missing = []
+        while (scope := scope.rpartition(b"/")[0]) not in numbers:
+            missing.append(scope)
+        for scope in reversed(missing):
+            parents.append(numbers[scope.rpartition(b"/")[0]])
+            ends.append(start + len(scope))
+            numbers[scope] = len(parents) - 1
+        return len(parents) - 1
+
     for start, length in zip(starts[heads].tolist(), lengths[heads].tolist(), strict=True):
         scope = text[start : start + length]
         number = numbers.get(scope)
         if number is None:
-            missing = [scope]
-            while (parent := numbers.get(scope := scope.rpartition(b"/")[0])) is None:
-                missing.append(scope)
-            for scope in reversed(missing):
-                number = numbers[scope] = len(parents)
-                parents.append(parent)
-                ends.append(start + len(scope))
-                parent = number
+            parent = numbers.get(scope.rpartition(b"/")[0])
+            if parent is None:
+                parent = add_outer(scope, start)
+            number = numbers[scope] = len(parents)
+            parents.append(parent)
+            ends.append(start + length)
         found.append(number)
     group = np.repeat(np.array(found, np.int64), np.diff(np.append(heads, len(starts))))
-    return group, np.array(parents, np.int64), np.array(ends, np.int64)
+    return group, np.array(parents, np.int64), np.array(ends, starts.dtype)
 
 
 def _marks(letters: Numbers) -> Numbers:
     """Return where the NULs and the slashes are."""
+    kind = np.int32 if len(letters) < 1 << 31 else np.int64
     found = []
     for start in range(0, len(letters), _PIECE):
         some = letters[start : start + _PIECE]
-        found.append(np.flatnonzero((some == 0) | (some == _SLASH)) + start)
+        found.append((np.flatnonzero((some == 0) | (some == _SLASH)) + start).astype(kind))
     return np.concatenate(found)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tmpl_tensorflow.bundle import BundleFormat
 from tmpl_tensorflow.locate import detect
+from tmplcore import checkpoint
 from tmplcore.checkpoint.format import Box
 from tmplcore.errors import CheckpointNotFoundError, DamagedError, UnreadableError, VariableMissingError
 
@@ -100,6 +101,13 @@ def test_a_saved_model_directory_is_opened_by_its_variables(tmp_path: Path) -> N
     assert detect(tmp_path / "model")
     with BundleFormat().open(tmp_path / "model") as reader:
         assert len(reader) == 74
+
+
+def test_a_checkpoint_of_version_1_is_named_as_such(tmp_path: Path) -> None:
+    shutil.copy(G2P / "model.ckpt.index", tmp_path / "model.ckpt")  # a sorted table in one file, as they are
+    with pytest.raises(UnreadableError, match="not the index of a V2 checkpoint") as caught:
+        checkpoint.open(tmp_path / "model.ckpt")
+    assert "V1" in caught.value.hint
 
 
 def test_a_directory_of_several_bundles_asks_which(tmp_path: Path) -> None:

@@ -149,7 +149,11 @@ def test_conversion_renames_casts_and_leaves_out(tmp_path: Path) -> None:
     assert checkpoint.open(tmp_path / "b.h5")["step"].dtype == "int64"
     by_pattern = checkpoint.convert(a, tmp_path / "c.h5", include="net/w", cast={"net/": "bfloat16"})
     assert by_pattern.cast["net/w"] == ("float64", "bfloat16")
-    for bad, error in (("float17", InvalidArgumentError), ({"step": "float16", "net/w": "int8"}, SaveError)):
+    for bad, error in (
+        ("float17", InvalidArgumentError),
+        ("int8", InvalidArgumentError),
+        ({"step": "float16", "net/w": "int8"}, SaveError),
+    ):
         with pytest.raises(error):
             checkpoint.convert(a, tmp_path / "d.h5", cast=bad)
     assert not (tmp_path / "d.h5").exists()
