@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import partial, wraps
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypeVar, final
 
@@ -413,6 +413,16 @@ class variable_creator_scope:  # noqa: N801 - TensorFlow's name
         self._creator = variable_creator
         self._before: Frame
         self._creators: tuple[Callable[..., Any], ...]
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that runs in this scope: `@variable_creator_scope(creator)`."""
+
+        @wraps(function)
+        def within(*args: Any, **kwargs: Any) -> Any:
+            with variable_creator_scope(self._creator):
+                return function(*args, **kwargs)
+
+        return within
 
     def __enter__(self) -> None:
         self._before = before = current_frame()

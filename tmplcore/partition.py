@@ -49,7 +49,7 @@ def variable_axis_size_partitioner(
         max_shard_bytes: The size that is not to be exceeded.
         axis: The axis that is cut.
         bytes_per_string_element: What a string is taken to need.
-        max_shards: How many parts there may be at most.
+        max_shards: How many parts there may be at most; None and 0 set no limit.
 
     Raises:
         PartitionError: A number of bytes is not positive; later, the shape is not fully defined.
@@ -76,7 +76,7 @@ def variable_axis_size_partitioner(
         per_shard = max(1, max_shard_bytes // max(slice_bytes, 1))
         shards = max(1, math.ceil(axis_size / per_shard))
         counts = [1] * len(sizes)
-        counts[axis] = shards if max_shards is None else min(max_shards, shards)
+        counts[axis] = min(max_shards, shards) if max_shards else shards
         return counts
 
     return partitioner

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import ref
 
@@ -275,6 +275,7 @@ class VariableStore:
 
     def clear_collection(self, name: Any) -> None:
         """Remove a collection."""
+        self.check_not_finalized()
         self.collections.clear(name)
 
     def get_all_collection_keys(self) -> list[str]:
@@ -405,6 +406,16 @@ class _AsDefault:
     def __init__(self, store: VariableStore) -> None:
         self._store = store
         self._outer: Frame
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that runs in this store: `@store.as_default()`."""
+
+        @wraps(function)
+        def within(*args: Any, **kwargs: Any) -> Any:
+            with _AsDefault(self._store):
+                return function(*args, **kwargs)
+
+        return within
 
     def __enter__(self) -> VariableStore:
         self._outer = outer = current_frame()

@@ -15,7 +15,7 @@ from typing import Literal, final
 import numpy as np
 
 from tmpl_hdf5.backend_attach import MARK, Stored, check_mark, read
-from tmpl_hdf5.backend_lock import lock, unlock, write_note
+from tmpl_hdf5.backend_lock import is_deleted, lock, unlock, write_note
 from tmpl_hdf5.backend_structure import (
     EOF_AT,
     ROOT_AT,
@@ -27,7 +27,8 @@ from tmpl_hdf5.backend_structure import (
 )
 from tmpl_hdf5.names import VALUE, check_names
 from tmpl_hdf5.native.dtypes import stored_type
-from tmplcore.errors import BackendError
+from tmplcore.checkpoint.commit import put, temporary_name
+from tmplcore.errors import BackendError, ExistsError
 
 __all__ = ["WorkingFile"]
 
@@ -94,14 +95,17 @@ class WorkingFile:
                     f"{self.path} is a directory", hint="name a file in it, as in path=…/run.h5"
                 ) from None
             if descriptor is None:
-                return self._make(replace=False)
+                # To be opened as any other file: where a hard link is taken for another file (some FUSE file systems),
+                # what was opened before it was made would be locked for nobody else.
+                self._make(existing)
+                continue
             try:
                 lock(descriptor, self.path)
                 with suppress(FileNotFoundError):
                     if os.path.samestat(os.fstat(descriptor), self.path.stat()):
                         if existing == "overwrite" or os.fstat(descriptor).st_size == 0:
                             check_mark(self.path)
-                            new = self._make(replace=True)
+                            new = self._remake()
                             os.close(descriptor)
                             return new
                         self._attach(descriptor)
@@ -111,29 +115,49 @@ class WorkingFile:
                 os.close(descriptor)
                 raise
 
-    def _make(self, *, replace: bool) -> int:
-        """Make an empty working file beside its place and move it there, locked."""
-        new = self.path.with_name(f".{self.path.name}.{os.getpid()}.{threading.get_ident()}.new")
-        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _NEW)
+    def _make(self, existing: str) -> None:
+        """Make an empty working file, whole from the first moment on."""
+        new, descriptor = self._empty()
+        try:
+            try:
+                self._trim()
+            finally:
+                os.close(descriptor)
+            put(new, self.path)
+        except ExistsError:
+            if existing == "error":
+                raise BackendError(f"{self.path} was made by another process just now", hint="try again") from None
+        finally:
+            new.unlink(missing_ok=True)
+        self._groups.clear()
+
+    def _remake(self) -> int:
+        """Put an empty working file in the place of one that is locked; return its descriptor, locked."""
+        new, descriptor = self._empty()
         try:
             lock(descriptor, self.path)
-            self._descriptor, self._end = descriptor, ROOT_AT
-            os.pwrite(descriptor, superblock(ROOT_AT), 0)
-            root = self._groups[""] = Group(self, attributes=[text_attribute(*MARK)])
-            assert root.header == ROOT_AT
-            if replace:
-                new.replace(self.path)
-            else:
-                os.link(new, self.path)
-        except FileExistsError:
-            os.close(descriptor)
-            raise BackendError(f"{self.path} was made by another process just now", hint="try again") from None
+            new.replace(self.path)
         except BaseException:
             os.close(descriptor)
             raise
         finally:
             new.unlink(missing_ok=True)
         return descriptor
+
+    def _empty(self) -> tuple[Path, int]:
+        """Write an empty working file beside its place; return its path and its descriptor."""
+        new = temporary_name(self.path)
+        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _NEW)
+        try:
+            self._descriptor, self._end = descriptor, ROOT_AT
+            os.pwrite(descriptor, superblock(ROOT_AT), 0)
+            root = self._groups[""] = Group(self, attributes=[text_attribute(*MARK)])
+            assert root.header == ROOT_AT
+        except BaseException:
+            os.close(descriptor)
+            new.unlink(missing_ok=True)
+            raise
+        return new, descriptor
 
     def _attach(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -179,7 +203,7 @@ class WorkingFile:
             self._release()
 
     def _must_exist(self) -> None:
-        if os.fstat(self._descriptor).st_nlink == 0:
+        if is_deleted(self._descriptor):
             raise BackendError(
                 f"{self.path} was deleted while it was in use: its variables end with this process",
                 hint="the values can still be read: save them with tmplcore.checkpoint.save",

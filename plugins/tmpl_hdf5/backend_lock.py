@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tmplcore.errors import BackendError, StorageLockedError
 
-__all__ = ["lock", "owner", "unlock", "write_note"]
+__all__ = ["is_deleted", "lock", "owner", "unlock", "write_note"]
 
 
 def lock(descriptor: int, path: Path) -> None:
@@ -62,6 +62,18 @@ def unlock(descriptor: int, path: Path) -> None:
         _note(path).unlink()
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def is_deleted(descriptor: int) -> bool:
+    """Tell whether an open file was deleted, also where it keeps another name until it is closed."""
+    if os.fstat(descriptor).st_nlink == 0:
+        return True
+    try:
+        now = Path(f"/proc/self/fd/{descriptor}").readlink()
+    except OSError:  # not Linux
+        return False
+    # FUSE tells the kernel that it is gone; NFS renames it.
+    return (now.name.endswith(" (deleted)") and not now.exists()) or now.name.startswith(".nfs")
 
 
 def _note(path: Path) -> Path:

@@ -21,7 +21,18 @@ from pathlib import Path
 from tmplcore.checkpoint.process import Process
 from tmplcore.errors import ExistsError, SaveError, TmplError
 
-__all__ = ["Leftover", "clean", "committed", "discard", "leftovers", "link", "replace_text", "temporary_name", "trash"]
+__all__ = [
+    "Leftover",
+    "clean",
+    "committed",
+    "discard",
+    "leftovers",
+    "link",
+    "put",
+    "replace_text",
+    "temporary_name",
+    "trash",
+]
 
 # A writer somewhere else cannot be asked whether it lives, but while it does, its file keeps changing.
 ABANDONED_SECONDS = 3600.0
@@ -92,7 +103,7 @@ def committed(path: Path, *, overwrite: bool = False, durable: bool = True) -> I
         if overwrite:
             temporary.replace(path)
         else:
-            _put(temporary, path)
+            put(temporary, path)
         if durable:
             _flush_directory(path.parent)
     except BaseException as error:
@@ -194,7 +205,12 @@ def _make_directory(path: Path, durable: bool) -> None:
             _flush_directory(directory.parent)
 
 
-def _put(temporary: Path, path: Path) -> None:
+def put(temporary: Path, path: Path) -> None:
+    """Move a file or a directory to its place, unlike a rename never onto something that is there.
+
+    Raises:
+        ExistsError: There is something.
+    """
     if not temporary.is_dir():
         try:
             link(temporary, path)  # unlike a rename it never replaces what somebody else has put there meanwhile

@@ -13,7 +13,8 @@ from typing import Any, final
 
 import numpy as np
 
-from tmplcore.arena import address_of, is_block
+from tmplcore.arena import addresses_of, is_block
+from tmplcore.backend import VariableSpec
 from tmplcore.checkpoint.columns import Columns, Memory, identities
 from tmplcore.collections import GraphKeys
 from tmplcore.store import VariableStore
@@ -26,7 +27,7 @@ _dtype_of = attrgetter("dtype")
 _shape_of = attrgetter("shape")
 _base_of = attrgetter("base")
 _in_order = attrgetter("flags.c_contiguous")
-_backend_of = attrgetter("backend")
+_has_objects = attrgetter("hasobject")
 _store_of = attrgetter("graph")
 _slice_of = attrgetter("_save_slice_info")
 _spec_of = attrgetter("spec")
@@ -47,23 +48,23 @@ class Roster:
         variables: The variables.
     """
 
-    def __init__(self, variables: list[Variable], revision: object = None) -> None:
+    def __init__(self, variables: list[Variable], specs: list[VariableSpec], revision: object = None) -> None:
         self.variables = variables  # held: an id is that of this very object as long as it lives
         self._revision = revision  # of their store, if they are all that is in it
         self._ids = identities(variables)
         self._backend = variables[0].backend
-        self._specs = list(map(_spec_of, variables))
+        self._specs = specs
         self._cells = list(map(_cell_of, variables))
-        self._dtypes = list(map(_dtype_of, self._specs))
+        self._dtypes = list(map(_dtype_of, specs))
         self._kept: Columns | None = None
-        self.names: list[str] = list(map(_name_of, self._specs))
+        self.names: list[str] = list(map(_name_of, specs))
         keys = list(map(_key_of, variables))
         self.keys: Mapping[str, str] = {}
         if keys != self.names:
             pairs = zip(self.names, keys, strict=True)
             self.keys = {name: key for name, key in pairs if key is not None and key != name}
         self.seed: int = variables[0].graph.seed
-        self.trainable = frozenset(compress(self.names, map(_trainable_of, variables)))
+        self.trainable = frozenset(compress(self.names, map(_trainable_of, specs)))
 
     @property
     def live(self) -> bool:
@@ -104,8 +105,7 @@ class Roster:
         if not all(map(_in_order, arrays)) or not all(map(eq, map(_shape_of, arrays), map(_shape_of, self._specs))):
             return None
         start = np.zeros(len(arrays), np.int64)
-        start[inside] = np.fromiter(map(address_of, compress(arrays, inside)), np.int64)
-        start[inside] -= np.array(list(map(address_of, blocks)), np.int64)[block[inside]]
+        start[inside] = addresses_of(list(compress(arrays, inside))) - addresses_of(blocks)[block[inside]]
         return Memory(blocks, block, start)
 
     def memories(self) -> Columns | None:
@@ -131,9 +131,10 @@ def roster_of(variables: list[Any], revision: object = None) -> Roster | None:
     kept: Roster | None = store.roster
     if kept is not None and kept.is_of(variables) and revision is None:
         return kept
-    if set(map(type, variables)) != {Variable} or not _simple(variables):
+    specs = _simple_specs(variables)
+    if specs is None or (revision is None and len(set(map(_name_of, specs))) < len(specs)):
         return None
-    store.roster = roster = Roster(variables, revision)
+    store.roster = roster = Roster(variables, specs, revision)
     return roster
 
 
@@ -148,17 +149,25 @@ def roster_of_all(store: VariableStore) -> Roster | None:
     if kept is not None and kept.is_all_of(store):
         return kept
     revision = store.revision
-    return roster_of(store.variables, revision)
+    variables = store.variables
+    if not variables or variables[0].graph is not store:  # taken over from another (`with_cells`)
+        return None
+    return roster_of(variables, revision)
 
 
-def _simple(variables: list[Variable]) -> bool:
-    """Tell whether nothing about variables is special; 100,000 are looked at without a line of Python for each."""
-    if len(set(map(_backend_of, variables))) > 1 or len(set(map(_store_of, variables))) > 1:
-        return False
-    if variables[0].backend.persistent or list(map(_slice_of, variables)).count(None) < len(variables):
-        return False
-    specs = list(map(_spec_of, variables))
-    dtypes = {id(dtype): dtype for dtype in map(_dtype_of, specs)}  # hashing one takes long
-    if None in map(_shape_of, specs) or any(dtype.hasobject for dtype in dtypes.values()):
-        return False
-    return len(set(map(_name_of, specs))) == len(variables)
+def _simple_specs(variables: list[Any]) -> list[VariableSpec] | None:
+    """Return the descriptions of variables of one store; None if something about a variable is special.
+
+    100,000 are looked at without a line of Python for each.
+    """
+    first = variables[0]
+    if list(map(type, variables)).count(Variable) < len(variables) or first.backend.persistent:
+        return None
+    if list(map(_store_of, variables)).count(first.graph) < len(variables):
+        return None
+    if list(map(_slice_of, variables)).count(None) < len(variables):
+        return None
+    specs: list[VariableSpec] = list(map(_spec_of, variables))
+    if None in map(_shape_of, specs) or any(map(_has_objects, map(_dtype_of, specs))):
+        return None
+    return specs

@@ -123,7 +123,8 @@ class ExponentialMovingAverage:
 
     def _shadow(self, variable: Any) -> Variable:
         start = Zeros() if isinstance(variable, Tensor) else _value_of(variable)
-        with variable_scope(None, f"{variable.op.name}/{self._name}"):
+        with variable_scope(None, f"{variable.op.name}/{self._name}") as scope:
+            scope.set_partitioner(None)  # a shadow of a part is no whole to be cut again
             shadow: Variable = get_variable(
                 "",
                 shape=variable.shape.as_list() if isinstance(variable, Tensor) else None,

@@ -193,11 +193,11 @@ def executing_eagerly() -> bool:
     return False
 
 
-def set_random_seed(seed: int) -> None:
-    """Set the seed of the default graph, on which later initial values depend."""
-    if not isinstance(seed, int):
+def set_random_seed(seed: int | None) -> None:
+    """Set the seed of the default graph, on which later initial values depend; None is the seed it began with."""
+    if not (seed is None or isinstance(seed, int)):
         raise InvalidArgumentError(f"a seed must be an integer, not {seed!r}", hint="set_random_seed(42)")
-    get_default_store().seed = seed
+    get_default_store().seed = seed or 0
 
 
 _LOG: Final = _logging.getLogger("tmplcore.compat")

@@ -1,5 +1,6 @@
 """Variables in a file: found again, seen by other tools, kept from other processes."""
 
+import errno
 import json
 import os
 import subprocess
@@ -12,9 +13,11 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from tmpl_hdf5 import backend_file
 from tmpl_hdf5.backend import HDF5Backend
 from tmpl_hdf5.backend_options import HDF5Options
 from tmplcore import checkpoint
+from tmplcore.checkpoint import commit
 from tmplcore.errors import BackendError, StorageLockedError
 from tmplcore.testing.backend import BackendContract, Given, sample, spec
 
@@ -29,6 +32,50 @@ def make(path, **values):
     for name, value in values.items():
         backend.create(spec(name, np.shape(value)), Given(value))
     backend.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux says by which name a file was opened")
+@pytest.mark.parametrize("existing", ["attach", "overwrite"])
+def test_the_file_is_open_under_its_own_name(path, existing):
+    """Or a file system that takes a hard link for another file would give each process a lock of its own."""
+    for _ in range(2):
+        backend = HDF5Backend(path, existing=existing)
+        names = [link.readlink() for link in list(Path("/proc/self/fd").iterdir()) if os.path.lexists(link)]
+        assert path.resolve() in names
+        backend.close()
+
+
+@pytest.mark.parametrize("existing", ["attach", "error"])
+def test_a_file_system_without_hard_links(path, monkeypatch, existing):
+    def link(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", link)
+    backend = HDF5Backend(path, existing=existing)
+    backend.create(spec("v", (2,)), Given([1, 2]))
+    backend.close()
+    assert [entry.name for entry in path.parent.iterdir()] == ["run.h5"]
+    assert checkpoint.load(path)["v"].tolist() == [1, 2]
+
+
+def test_a_file_that_another_process_makes_at_the_same_time(path, monkeypatch):
+    """Whoever comes second finds it, or says so if it was to be new."""
+
+    def put(temporary: Path, place: Path) -> None:
+        monkeypatch.setattr(backend_file, "put", commit.put)
+        make(place, v=[5.0])
+        commit.put(temporary, place)
+
+    monkeypatch.setattr(backend_file, "put", put)
+    backend = HDF5Backend(path)
+    cell = backend.create(spec("v", (1,)), Given([9.0]))
+    assert cell.value.tolist() == [5.0]
+    backend.close()
+    path.unlink()
+    monkeypatch.setattr(backend_file, "put", put)
+    with pytest.raises(BackendError, match="made by another process"):
+        HDF5Backend(path, existing="error")
+    assert checkpoint.load(path)["v"].tolist() == [5.0]
 
 
 def test_any_tool_sees_the_values(path):
