@@ -33,7 +33,8 @@ def are_ready(arrays: list[Any], shapes: list[tuple[int, ...]], dtypes: list[np.
     """Tell whether up to a thousand arrays certainly fit and are plain, which NumPy sees faster than attributes tell.
 
     An iterator over all of them at once is made only of arrays that can be written to, of one shape and dtype, aligned,
-    and contiguous along its last axis; it has one axis left if they are contiguous along all of them.
+    and contiguous along its last axis; it has one axis left if they are contiguous along all of them. NumPy 2.0 makes
+    none of more than 64, and so is not sure.
     """
     shape, dtype, count = shapes[0], dtypes[0], len(shapes)
     if shapes.count(shape) != count or dtypes.count(dtype) != count:

@@ -24,11 +24,11 @@ import xxhash
 from tmpl_hdf5.names import check_text
 from tmpl_hdf5.native.dtypes import StoredType, stored_type
 from tmpl_hdf5.native.fits import AT_ONCE
-from tmpl_hdf5.native.structure import FIRST_HEADER, Filter
+from tmpl_hdf5.native.structure import FIRST_HEADER, SIGNATURE, Filter
 from tmplcore.checkpoint.stored import is_array_shape
 from tmplcore.errors import DamagedError, InvalidNameError, LaterVersionError, UnreadableError
 
-__all__ = ["ALIGNMENT", "HEADER_SIZE", "MAGIC", "VERSION", "Header", "Index", "Packed"]
+__all__ = ["ALIGNMENT", "HEADER_SIZE", "MAGIC", "VERSION", "Header", "Index", "Packed", "index_place"]
 
 MAGIC = b"tmplidx\0"
 VERSION = 1
@@ -36,6 +36,7 @@ VERSION = 1
 _FEATURES = {1: "values in files of other steps", 2: "variables in parts"}
 ALIGNMENT = 64
 _HEADER = struct.Struct("<8sHHI9Q16sQ16x")
+_LAYOUT = struct.Struct("<BBQQ")  # of a contiguous dataset: version, class, address, size
 HEADER_SIZE = _HEADER.size
 # Dtype of each column, and the bytes a row of those before it.
 _COLUMNS = {"offsets": ("<i8", 0), "hashes": ("<u8", 8), "types": ("<u4", 16), "flags": ("u1", 20)}
@@ -337,6 +338,21 @@ class Index:
                     return False
                 end = at + size
         return end <= self.header.size
+
+
+def index_place(head: bytes) -> tuple[int, int]:
+    """Return address and size of the index, from the first bytes of a file.
+
+    Raises:
+        UnreadableError: It is no native checkpoint.
+    """
+    if head[:9] != SIGNATURE + b"\0" or len(head) < FIRST_HEADER + 120:
+        raise UnreadableError("it does not begin as a native checkpoint does")
+    # The first object header is the index's: prefix (16), dataspace (24), datatype (24), fill value (16), layout.
+    version, kind, at, size = _LAYOUT.unpack_from(head, FIRST_HEADER + 16 + 24 + 24 + 16 + 8)
+    if head[FIRST_HEADER] != 1 or (version, kind) != (3, 1) or at >= 1 << 62 or size >= 1 << 62 or size < HEADER_SIZE:
+        raise UnreadableError("its first object is not an index")
+    return at, size
 
 
 def kind_sizes(kinds: list[Kind]) -> Numbers:

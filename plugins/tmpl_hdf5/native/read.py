@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import stat
-import struct
 from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping
 from itertools import compress, repeat
 from pathlib import Path
@@ -17,13 +16,12 @@ import xxhash
 from tmpl_hdf5.native.blocks import read_exactly, read_into
 from tmpl_hdf5.native.check import check_meta, check_padding, check_rows
 from tmpl_hdf5.native.fits import AT_ONCE, are_plain, are_ready, fit
-from tmpl_hdf5.native.index import HEADER_SIZE, Header, Index
+from tmpl_hdf5.native.index import HEADER_SIZE, Header, Index, index_place
 from tmpl_hdf5.native.mapping import FileMap
 from tmpl_hdf5.native.metadata import decode_meta
 from tmpl_hdf5.native.packing import unpack
 from tmpl_hdf5.native.plan import LARGE
 from tmpl_hdf5.native.scatter import fill, views
-from tmpl_hdf5.native.structure import FIRST_HEADER, SIGNATURE
 from tmpl_hdf5.native.text import decode_text
 from tmplcore.checkpoint.format import Damage, LazyVariable, Metadata, Reader
 from tmplcore.checkpoint.stored import InputFile, StoredArray
@@ -42,7 +40,6 @@ _HEAD = 16 << 10  # bytes that are read first: structure and index of a file of 
 _MOST_HEAD = 1 << 20  # bytes of structure and index that are read together: those of a few thousand
 # A pipe in place of a file is not waited for.
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_LAYOUT = struct.Struct("<BBQQ")
 
 
 @final
@@ -483,18 +480,3 @@ class _Items(ItemsView[str, LazyVariable]):
 
     def __iter__(self) -> Iterator[tuple[str, LazyVariable]]:
         return zip(self._mapping.index.names, self._mapping.variables(), strict=True)
-
-
-def index_place(head: bytes) -> tuple[int, int]:
-    """Return address and size of the index, from the first bytes of a file.
-
-    Raises:
-        UnreadableError: It is no native checkpoint.
-    """
-    if head[:9] != SIGNATURE + b"\0" or len(head) < FIRST_HEADER + 120:
-        raise UnreadableError("it does not begin as a native checkpoint does")
-    # The first object header is the index's: prefix (16), dataspace (24), datatype (24), fill value (16), layout.
-    version, kind, at, size = _LAYOUT.unpack_from(head, FIRST_HEADER + 16 + 24 + 24 + 16 + 8)
-    if head[FIRST_HEADER] != 1 or (version, kind) != (3, 1) or at >= 1 << 62 or size >= 1 << 62 or size < HEADER_SIZE:
-        raise UnreadableError("its first object is not an index")
-    return at, size
