@@ -12,8 +12,9 @@ Numbers = np.ndarray[Any, np.dtype[Any]]
 
 _SLASH = ord("/")
 _WORD = 8
-_PIECE = 1 << 16  # bytes that are looked at together, and
-_AT_ONCE = 1 << 13  # pieces: what is made of them stays in the cache, and takes no new memory, which is slow to get
+# Looked at together: bytes, and pieces of text. What is made of so many stays in the cache and takes no new memory.
+_PIECE = 1 << 16
+_AT_ONCE = 1 << 13
 _LONG = 128  # bytes; longer pieces are compared as Python's
 _MASKS = np.frombuffer(b"".join(b"\xff" * n + bytes(_WORD - n) for n in range(_WORD + 1)), np.uint64)  # first n bytes
 
@@ -144,7 +145,7 @@ def _groups(text: bytes, starts: Numbers, lengths: Numbers) -> tuple[Numbers, Nu
 
 def _marks(letters: Numbers) -> Numbers:
     """Return where the NULs and the slashes are."""
-    kind = np.int32 if len(letters) < 1 << 31 else np.int64
+    kind = np.int32 if len(letters) < 1 << 30 else np.int64
     found = []
     for start in range(0, len(letters), _PIECE):
         some = letters[start : start + _PIECE]
