@@ -143,7 +143,7 @@ class Frame:
         return self.with_around(Around(around.creators, journal, around.parked, around.base))
 
     def jumped(self, prefix: str) -> tuple[Frame, Landing]:
-        """Note that a scope is entered from here, wherever it is.
+        """Note that a scope is entered from here, wherever it is; what is found is kept in `opened.landings`.
 
         Args:
             prefix: Its name with a trailing slash; empty for the root.
@@ -151,9 +151,6 @@ class Frame:
         Returns:
             This frame after that, and what is found on entering.
         """
-        landing = self.opened.landings.get(prefix)
-        if landing is not None:  # the usual case: it is below this one, and was open before
-            return self, landing
         home = self
         passed: list[Frame] = []  # scopes inside `home`, innermost first, that are not around the other one
         while not prefix[:-1].startswith(home.scope._prefix):

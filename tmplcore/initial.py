@@ -229,7 +229,7 @@ class InitialCall:
         dtype: DType | None,
         partition_info: Any = None,
     ) -> None:
-        self.initializer = initializer
+        self.initializer: Any = initializer
         self.shape = shape
         self.dtype = dtype
         self.partition_info = partition_info
@@ -370,9 +370,12 @@ class Start(InitialValue):
 
     def _drawn(self) -> Any:
         """Call the initializer, or function; random numbers are this variable's."""
+        source = self._source
+        if type(source) is InitialCall and source.bundled and not source.initializer.random:
+            return source()
         token = begin(self._seed, self._name)
         try:
-            return self._source()
+            return source()
         finally:
             end(token)
 

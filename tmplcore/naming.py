@@ -168,7 +168,7 @@ class OpNames:
         Raises:
             InvalidNameError: The name has characters that it may not have.
         """
-        key = name.lower()
+        key = name
         number = None
         if journal is None and around._key is not None:
             # The usual case: a name that was taken before, so it is valid, and whose next number is free. It takes no
@@ -176,7 +176,10 @@ class OpNames:
             # threads be given one number here, they share a name scope; a variable's name the store makes unique.
             try:
                 names: Any = self._directories[around._key]
-                number = names[key]
+                number = names.get(key)
+                if number is None:  # else it is in lower case, as all that is kept
+                    key = name.lower()
+                    number = names[key]
                 if self._numbered and key in self._numbered and f"{key}_{number}" in names:
                     number = None
                 else:
@@ -185,6 +188,7 @@ class OpNames:
                 number = None
         if number is None:
             check_name(name, around.text)
+            key = name.lower()
             if name[-1] == "/":
                 with self._lock:
                     self._closed.pop(key, None)

@@ -17,13 +17,26 @@ _OURS: Final[dict[str, bool]] = {}  # whether a file is of this package, for the
 _latest: Origin = compile("", "", "exec"), 0  # a line that makes many variables gives all of them one object
 
 
-def caller() -> Origin:
+def caller(likely: int = 2) -> Origin:
     """Return the innermost place on the stack that is outside this package.
 
     It costs a walk over the frames and keeps none of them alive.
+
+    Args:
+        likely: How many calls up `get_variable` is, if nobody's function is between. If it is there, the walk starts
+            with it. By default it starts with the second: the first is of this package, as it calls this function.
     """
-    frame = sys._getframe(2)  # 1 is a function of this package, as it calls this one
-    code = frame.f_code
+    usual = False
+    if likely > 2:
+        try:
+            frame = sys._getframe(likely)
+            code = frame.f_code
+            usual = code.co_name == "get_variable" and _OURS.get(code.co_filename, False)
+        except ValueError:  # the stack is not so deep
+            pass
+    if not usual:
+        frame = sys._getframe(2)
+        code = frame.f_code
     while _OURS[code.co_filename] if code.co_filename in _OURS else _is_ours(code.co_filename):
         if (back := frame.f_back) is None:
             break

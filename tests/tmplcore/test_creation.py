@@ -11,10 +11,12 @@ from tmplcore import (
     Variable,
     VariableStore,
     fixed_size_partitioner,
+    get_local_variable,
     get_variable,
     initializers,
     reset_default_store,
     variable_creator_scope,
+    variable_scope,
 )
 from tmplcore.errors import BackendError
 
@@ -115,14 +117,26 @@ def test_the_origin_is_the_innermost_line_outside_the_package():
     def passing(next_creator, **kwargs):
         return next_creator(**kwargs)  # the creator's line
 
+    def got(getter, name, **kwargs):
+        return getter(name, **kwargs)  # the getter's line
+
     with variable_creator_scope(passing):
         through = get_variable("through", [])
+    with variable_scope("s", custom_getter=got):
+        held = get_variable("held", [])
     direct = get_variable("direct", [])
+    local = get_local_variable("local", [])
     alone = Variable(1.0)
     lines = Path(__file__).read_text(encoding="utf-8").splitlines()
-    places = {through: "the creator's line", direct: 'get_variable("direct"', alone: "Variable(1.0)"}
+    places = {
+        through: "the creator's line",
+        held: "the getter's line",
+        direct: 'get_variable("direct"',
+        local: 'get_local_variable("local"',
+        alone: "Variable(1.0)",
+    }
     for variable, text in places.items():
         file, line, function = variable.origin
         assert file == __file__
         assert text in lines[line - 1]
-        assert re.match("passing|test_", function)
+        assert re.match("passing|got|test_", function)

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -27,7 +27,12 @@ class Initializer(ABC):
     """What a new variable starts as. Subclass it, or pass any callable of the same signature.
 
     Subclasses are dataclasses with a field `dtype`, used when a call does not give one.
+
+    Attributes:
+        random: Whether values depend on the store's seed and the variable's name.
     """
+
+    random: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dtype", as_dtype(getattr(self, "dtype", float32)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class Zeros(Initializer):
         array([0., 0.], dtype=float32)
     """
 
+    random: ClassVar[bool] = False
     dtype: DType = float32
 
     def _pieces(self, shape: tuple[int, ...], dtype: DType, partition_info: Any) -> Piece:
@@ -49,6 +50,7 @@ class Ones(Initializer):
         array([1., 1.], dtype=float32)
     """
 
+    random: ClassVar[bool] = False
     dtype: DType = float32
 
     def _pieces(self, shape: tuple[int, ...], dtype: DType, partition_info: Any) -> Piece:
@@ -76,6 +78,7 @@ class Constant(Initializer):
         array([1., 2., 2., 2.], dtype=float32)
     """
 
+    random: ClassVar[bool] = False
     value: Any = 0
     dtype: DType = float32
     verify_shape: bool = False
@@ -169,6 +172,7 @@ class Identity(Initializer):
                [0., 2., 0.]], dtype=float32)
     """
 
+    random: ClassVar[bool] = False
     gain: float = 1.0
     dtype: DType = float32
 
