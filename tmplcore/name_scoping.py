@@ -60,7 +60,8 @@ class name_scope:  # noqa: N801 - TensorFlow's name
     def __init__(self, name: str | None, default_name: str | None = None, values: Any = None) -> None:
         if not (default_name is None or isinstance(default_name, str)):
             raise InvalidTypeError(
-                f"`default_name` for name_scope must be a string, not {type(default_name).__name__}: {default_name!r}",
+                f"`default_name` type ({type(default_name)}) is not a string type. You likely meant to pass this "
+                "into the `values` kwarg.",
                 hint="values are the third argument: name_scope(name, None, values)",
             )
         if name is None and default_name is None and values is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tmplcore as tmpl
 from tmplcore import (
     Variable,
     VariableStore,
@@ -140,3 +141,25 @@ def test_the_origin_is_the_innermost_line_outside_the_package():
         assert file == __file__
         assert text in lines[line - 1]
         assert re.match("passing|got|test_", function)
+
+
+def test_a_creator_that_returns_nothing_is_told_to_return_the_variable() -> None:
+    def forgetful(next_creator, **kwargs):
+        next_creator(**kwargs)
+
+    with tmpl.VariableStore().as_default(), tmpl.variable_creator_scope(forgetful):
+        for make in (lambda: tmpl.get_variable("v", []), lambda: tmpl.Variable(1.0)):
+            with pytest.raises(tmpl.errors.NothingCreatedError) as caught:
+                make()
+            assert "return next_creator" in caught.value.hint
+
+
+def test_a_creator_that_returns_no_variable_leaves_no_name_behind() -> None:
+    store = tmpl.VariableStore()
+    with store.as_default():
+        with (
+            tmpl.variable_creator_scope(lambda next_creator, **kwargs: "text"),
+            pytest.raises(tmpl.errors.CreatorError),
+        ):
+            tmpl.get_variable("v", [])
+        assert tmpl.get_variable("v", []).name == "v:0"

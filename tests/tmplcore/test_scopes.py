@@ -168,3 +168,25 @@ def test_scope_listings_take_the_name_literally() -> None:
         with tmpl.variable_scope("aXb"):
             tmpl.get_variable("v", [])
         assert scope.global_variables() == scope.trainable_variables() == [wanted]
+
+
+@pytest.mark.parametrize("make", [lambda: tmpl.variable_scope("a"), lambda: tmpl.name_scope("a")])
+def test_a_scope_that_was_never_entered_is_not_left(make) -> None:
+    with tmpl.VariableStore().as_default():
+        before = tmpl.get_variable_scope()
+        with pytest.raises(tmpl.errors.NotEnteredError, match="never entered") as caught:
+            make().__exit__(None, None, None)
+        assert "with" in caught.value.hint
+        assert tmpl.get_variable_scope() is before
+
+
+def test_a_variable_without_a_name_is_the_roots() -> None:
+    with tmpl.VariableStore().as_default():
+        variable = tmpl.get_variable(None, [2])
+        assert variable.name == "Variable:0"
+        with tmpl.variable_scope("", reuse=True):
+            assert tmpl.get_variable(None, [2]) is variable
+            with pytest.raises(tmpl.errors.VariableNotFoundError):
+                tmpl.get_variable("None", [2])
+        with tmpl.variable_scope("s"), pytest.raises(tmpl.errors.InvalidTypeError, match="must be a string"):
+            tmpl.get_variable(None, [2])

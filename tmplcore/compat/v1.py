@@ -15,7 +15,7 @@ Names, numbering, reuse and collections are those of TensorFlow's graph mode; va
 """
 
 from tmplcore.collections import GraphKeys
-from tmplcore.compat import errors, initializers, losses, random, train
+from tmplcore.compat import dtypes, errors, initializers, losses, random, train
 from tmplcore.compat._absent import absent as _absent
 from tmplcore.compat._contexts import colocate_with, container, control_dependencies, device, init_scope
 from tmplcore.compat._helpers import (
@@ -77,6 +77,7 @@ from tmplcore.compat._tensor import (
 )
 from tmplcore.creation import variable_creator_scope
 from tmplcore.dtypes import (
+    QUANTIZED_DTYPES,
     DType,
     as_dtype,
     bfloat16,
@@ -166,6 +167,7 @@ __all__ = [
     "disable_v2_tensorshape",
     "double",
     "DType",
+    "dtypes",
     "enable_resource_variables",
     "errors",
     "executing_eagerly",
@@ -221,6 +223,7 @@ __all__ = [
     "qint16",
     "qint32",
     "qint8",
+    "QUANTIZED_DTYPES",
     "quint16",
     "quint8",
     "random",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ FAILURES = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowErro
 
 _BYTES = 1 << 16
 _COUNT = 100
+_REFERENCE = 16  # bytes: a text's length, and where in the file it is
 
 
 def attribute(place: Any, name: bytes) -> Any:
@@ -58,6 +60,8 @@ def attributes(place: Any, failed: Callable[[BaseException, str], None] | None =
             if found.get_storage_size() > _BYTES:
                 continue
             kind = foreign_type(found.get_type())
+            if kind.dtype.hasobject and found.get_storage_size() != _REFERENCE * math.prod(found.shape):
+                raise ValueError("references to text of the wrong size")  # libhdf5 would read what lies behind them
             value = np.empty(found.shape, kind.raw)
             found.read(value, mtype=kind.memory)
             out[name.decode(errors="replace")] = _plain(value if kind.dtype.hasobject else value.view(kind.dtype))

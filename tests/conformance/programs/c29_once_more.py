@@ -1004,3 +1004,12 @@ def seeds_of_any_kind(tf, t):
     tf.get_default_graph().finalize()
     with t.fails("cleared"):
         tf.get_default_graph().clear_collection("c")
+
+
+@program("surface")
+def dtypes_by_their_module(tf, t):
+    names_here = ("float32", "half", "double", "bool", "string", "bfloat16", "qint8", "variant", "uint64", "complex64")
+    t("same", [getattr(tf.dtypes, name) is getattr(tf, name) for name in names_here])
+    t("read", [tf.dtypes.as_dtype("int64"), isinstance(tf.float32, tf.dtypes.DType)])
+    t("quantized", sorted(dtype.name for dtype in tf.QUANTIZED_DTYPES))
+    t("variable", tf.get_variable("v", [2], tf.dtypes.float16))

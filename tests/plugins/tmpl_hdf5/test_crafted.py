@@ -176,6 +176,22 @@ def test_an_attribute_that_claims_gigabytes(path):
     hostile.refused(FORMAT, path, "UntrustedError", "attribute 'note'", "more memory")
 
 
+def test_an_attribute_whose_text_is_read_from_behind_it(path):
+    with h5py.File(path, "w") as file:
+        file["w"] = np.ones(3)
+        file.attrs["note"] = "text"
+    with HDF5Format().open(path) as reader:
+        assert reader.meta.provenance["attributes"] == {"note": "text"}
+    data = bytearray(path.read_bytes())
+    kind = data.index(bytes.fromhex("1901010010000000"), data.index(b"note\0"))  # text of any length, in 16 bytes
+    data[kind + 4] = 1
+    path.write_bytes(data)
+    with HDF5Format().open(path) as reader:
+        assert "attributes" not in reader.meta.provenance
+        assert list(reader) == ["w"]
+    assert_harmless(path)
+
+
 @pytest.mark.parametrize(
     ("libver", "change"),
     [("earliest", "tests.hostile:random_bytes"), ("latest", "tests.plugins.tmpl_hdf5.hdf5_files:fixed_up")],

@@ -7,8 +7,8 @@ import pytest
 import tmplcore
 import tmplcore.compat.v1 as tf
 from tmplcore import checkpoint, errors
+from tmplcore.compat import dtypes, initializers, losses, random, train
 from tmplcore.compat import errors as tf_errors
-from tmplcore.compat import initializers, losses, random, train
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def graph():
 
 
 @pytest.mark.parametrize(
-    "module", [tf, train, losses, initializers, random, tf_errors], ids=lambda module: module.__name__
+    "module", [tf, train, losses, initializers, random, dtypes, tf_errors], ids=lambda module: module.__name__
 )
 def test_all_is_what_there_is(module):
     assert len(set(module.__all__)) == len(module.__all__)
