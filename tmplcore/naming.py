@@ -174,18 +174,20 @@ class OpNames:
             # The usual case: a name that was taken before, so it is valid, and whose next number is free. It takes no
             # lock (on CPython nothing else runs between look-up and store, as nothing is called there). Should two
             # threads be given one number here, they share a name scope; a variable's name the store makes unique.
-            try:
-                names: Any = self._directories[around._key]
+            names: Any = self._directories.get(around._key)
+            if names is not None:
                 number = names.get(key)
                 if number is None:  # else it is in lower case, as all that is kept
                     key = name.lower()
-                    number = names[key]
-                if self._numbered and key in self._numbered and f"{key}_{number}" in names:
-                    number = None
-                else:
-                    names[key] = number + 1
-            except (KeyError, TypeError):  # it was not taken before, there is no directory, or that is shared
-                number = None
+                    number = names.get(key)
+                if number is not None:
+                    if self._numbered and key in self._numbered and f"{key}_{number}" in names:
+                        number = None
+                    else:
+                        try:
+                            names[key] = number + 1
+                        except TypeError:  # these names are shared, and not to be changed
+                            number = None
         if number is None:
             check_name(name, around.text)
             key = name.lower()
@@ -220,15 +222,19 @@ class OpNames:
         """Take a name in a directory, or its first free number, and return that; 0 if the name itself was free."""
         self._lock.acquire()  # in half of the time that `with` takes
         try:
-            names = self._found(place)
+            names = self._directories.get(place)
             if type(names) is not dict:
-                names = self._directories[place] = dict(names)
+                names = self._directories[place] = dict(self._found(place))
             before = names.get(key)
             numbered = _numbered(key) if before is None and key[-1:].isdecimal() else None
             if numbered is not None:
                 self._numbered.add(numbered[0])
             number = 0
-            if before is not None or place + key in self._variables or _was_given(names, numbered):
+            if (
+                before is not None
+                or (place in self._pinned and place + key in self._variables)
+                or _was_given(names, numbered)
+            ):
                 number = before or 1
                 while f"{key}_{number}" in names:
                     number += 1
@@ -245,7 +251,11 @@ class OpNames:
         place, key = _split(name)
         with self._lock:
             names = self._found(place)
-            if not (key in names or place + key in self._variables or _was_given(names, _numbered(key))):
+            if not (
+                key in names
+                or (place in self._pinned and place + key in self._variables)
+                or _was_given(names, _numbered(key))
+            ):
                 return name
             number = names.get(key, 1)
             while f"{key}_{number}" in names:
