@@ -207,6 +207,7 @@ Start here:
   tmplctl save                        save its variables
   tmplctl list                        what there is
   tmplctl show model.safetensors      what is in any checkpoint file
+
 \b
 Exit codes: 0 done, 1 the answer is no, 2 usage or configuration, 10 no such
 checkpoint, 11 not a readable checkpoint, 12 plugin missing or failed,

@@ -23,7 +23,9 @@ def spawn(*arguments, **kwargs):
 
 def test_no_arguments_is_help(tmplctl, capsys):
     assert tmplctl().code == 0
-    assert "Usage: tmplctl" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "Usage: tmplctl" in text
+    assert text.replace("\n", "").isprintable()
 
 
 def test_version(capsys, tmplctl):
@@ -42,6 +44,7 @@ def test_every_command_has_help_with_examples_in_80_columns(name, tmplctl, capsy
         assert f"tmplctl {name}" in text
         assert "--json" in text
         assert max(map(len, text.splitlines())) <= 80, text
+        assert text.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize(

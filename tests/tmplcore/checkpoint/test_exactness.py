@@ -72,7 +72,6 @@ FIELDS = {
 TIMES = {
     "nanoseconds": np.array(["2020-01-01", "NaT"], "M8[ns]"),
     "25 seconds": np.array([1, 2], "M8[25s]"),
-    "no unit": np.array([1], "m8"),
     "swapped": np.array(["2020-01-01", "NaT"], ">M8[us]"),
     "wide": np.array([1.5], np.longdouble),
     "wide complex": np.array([1.5], np.clongdouble),
