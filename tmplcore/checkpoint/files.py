@@ -119,8 +119,9 @@ def save(
     plugin = writer_for(place, format)
     from tmplcore.checkpoint.state import state_of  # imported when needed: to read takes none of the targets
 
-    state = state_of(source)
-    variables = sources(state, Selection(include, exclude))
+    chosen = Selection(include, exclude)
+    state = state_of(source, chosen)
+    variables = sources(state, chosen)
     if finite:
         refuse_nonfinite(variables)
     options = WriteOptions(

@@ -154,8 +154,9 @@ class CheckpointManager:
             SaveError: The source cannot be saved, or the disk did not take it. Nothing is left behind.
         """
         self._worker.wait()
-        number, names, state = self._prepared(step, tags, source, overwrite)
-        variables = sources(state, Selection(include, exclude))
+        chosen = Selection(include, exclude)
+        number, names, state = self._prepared(step, tags, source, chosen, overwrite)
+        variables = sources(state, chosen)
         self._write(number, variables, state, metrics, meta, names, finite, overwrite, progress)
         return self.path(number)
 
@@ -199,8 +200,9 @@ class CheckpointManager:
             Exception: What went wrong with the save before this one.
         """
         self._worker.wait()
-        number, names, state = self._prepared(step, tags, source, overwrite)
-        variables = self._pool.snapshot(state, Selection(include, exclude), copy=copy)
+        chosen = Selection(include, exclude)
+        number, names, state = self._prepared(step, tags, source, chosen, overwrite)
+        variables = self._pool.snapshot(state, chosen, copy=copy)
 
         def job() -> None:
             self._write(number, variables, state, metrics, meta, names, finite, overwrite, progress)
@@ -425,12 +427,12 @@ class CheckpointManager:
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _prepared(
-        self, step: Any, names: str | Iterable[str], source: Any, overwrite: bool
+        self, step: Any, names: str | Iterable[str], source: Any, chosen: Selection, overwrite: bool
     ) -> tuple[int, Sequence[str], State]:
         number = checked_step(step)
         if number is None:
             raise InvalidArgumentError("a checkpoint in a directory needs a step", hint="manager.save(100, model)")
-        chosen = [check_tag(name) for name in ([names] if isinstance(names, str) else names)]
+        tags = [check_tag(name) for name in ([names] if isinstance(names, str) else names)]
         path = self.path(number)
         if os.path.lexists(path):
             if not overwrite:
@@ -441,11 +443,11 @@ class CheckpointManager:
                 )
         from tmplcore.checkpoint.state import state_of  # to list what there is takes none of the targets
 
-        state = state_of(source)
+        state = state_of(source, chosen)
         newest = max(self._catalog.steps.paths(), default=-1)
         if number < newest:
             warn(f"step {number} is saved after step {newest}, which stays the latest; rm what is of another run")
-        return number, chosen, state
+        return number, tags, state
 
     def _write(
         self,

@@ -118,11 +118,12 @@ def plan(
         >>> report.ok, [entry.name for entry in report.renamed], [entry.name for entry in report.unexpected]
         (False, ['fc/kernel'], ['step'])
     """
+    selection = Selection(include, exclude)
     with opened(path) as reader:
         report, _ = make_plan(
             reader,
-            state_of(target),
-            selection=Selection(include, exclude),
+            state_of(target, selection),
+            selection=selection,
             rules=RenameRules(rename),
             missing=Policy("missing", missing, MISSING),
             unexpected=Policy("unexpected", unexpected, UNEXPECTED),

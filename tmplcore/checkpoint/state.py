@@ -14,6 +14,7 @@ from tmplcore.checkpoint.adapter import Tree, adapters
 from tmplcore.checkpoint.columns import Columns
 from tmplcore.checkpoint.format import Box, LazyVariable, Reader
 from tmplcore.checkpoint.passed_on import PassedOn
+from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.roster import Roster, roster_of, roster_of_all
 from tmplcore.checkpoint.slots import ArraySlot, LazySlot, ShardedSlot, Slot, VariableSlot
 from tmplcore.collections import GraphKeys
@@ -39,6 +40,8 @@ _graph_of: Final = attrgetter("graph")
 
 # What is one value, or has a way of its own: no adapter is asked what it consists of.
 _NO_TREE: Final = (np.ndarray, np.generic, bool, int, float, complex, str, bytes, LazyVariable, Variable)
+
+_EVERYTHING: Final = Selection()
 
 Place = np.ndarray | Slot
 
@@ -146,17 +149,23 @@ def value_of(place: Place) -> np.ndarray | LazyVariable:
     return place if isinstance(place, np.ndarray) else place.source()
 
 
-def state_of(value: Any) -> State:
+def state_of(value: Any, chosen: Selection = _EVERYTHING) -> State:
     """Return the slots of an object.
+
+    Args:
+        value: The object.
+        chosen: What of it is wanted. What a mapping holds beside that may be anything; it is left out if it has no
+            slot.
 
     Raises:
         InvalidTypeError: It is nothing that has named variables.
-        SaveError: Two variables have one name, or a partitioned variable is not complete.
+        SaveError: Two variables have one name, a partitioned variable is not complete, or something that is wanted is
+            no array.
     """
     if isinstance(value, State):
         return value
     if isinstance(value, Mapping):
-        return _mapping_state(value)
+        return _mapping_state(value, chosen)
     if isinstance(value, VariableStore) and (roster := roster_of_all(value)) is not None:
         return _roster_state(roster, value)
     if (variables := _variables(value)) is not None:
@@ -243,13 +252,13 @@ def _variable_state(variables: Iterable[Any], whole: Any) -> State:
     return State(slots, lambda: whole, keys, seed)
 
 
-def _mapping_state(mapping: Mapping[str, Any]) -> State:
+def _mapping_state(mapping: Mapping[str, Any], chosen: Selection) -> State:
     if isinstance(mapping, Reader):
         return State({name: _lazy_slot(name, variable, mapping) for name, variable in mapping.items()}, lambda: mapping)
     if (plain := _plain(mapping)) is not None:
         holder = mapping if isinstance(mapping, MutableMapping) else None
         return State(mapping, lambda: mapping, holder=holder, plain=plain)
-    slots, rebuild = _mapping_slots(mapping)
+    slots, rebuild = _mapping_slots(mapping, chosen)
 
     def rebuilt() -> Any:
         for part in rebuild:
@@ -273,7 +282,7 @@ def _lazy_slot(name: str, variable: LazyVariable, reader: Reader | None = None) 
     return LazySlot(name, PassedOn(name, variable, reader, alias=variable.alias_of))
 
 
-def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Callable[[], None]]]:
+def _mapping_slots(mapping: Mapping[str, Any], chosen: Selection) -> tuple[dict[str, Slot], list[Callable[[], None]]]:
     """Return the slots of a nested mapping, and what is to be done after they were written."""
     known = list(adapters())
     slots: dict[str, Slot] = {}
@@ -301,8 +310,8 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Ca
                 add(value, f"{name}/")
             elif (tree := _tree(name, value)) is not None:
                 add_tree(tree, f"{name}/", value, replace)
-            else:
-                put(name, _leaf(name, value, replace))
+            elif (slot := _leaf(name, value, replace)) is not None:
+                put(name, slot)
 
     def add_tree(tree: Tree, prefix: str, value: Any, replace: Callable[[Any], None] | None) -> None:
         for name, slot in tree.slots.items():
@@ -325,7 +334,16 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Ca
             error.add_note(f"this is in {name!r}")
             raise
 
-    def _leaf(name: str, value: Any, replace: Callable[[Any], None] | None) -> Slot:
+    def _leaf(name: str, value: Any, replace: Callable[[Any], None] | None) -> Slot | None:
+        """Return the slot of a single value; None if it has none and is not wanted."""
+        try:
+            return _slot(name, value, replace)
+        except SaveError:
+            if chosen(name):
+                raise
+            return None
+
+    def _slot(name: str, value: Any, replace: Callable[[Any], None] | None) -> Slot:
         if isinstance(value, LazyVariable):
             return _lazy_slot(name, value)
         if _is_variable(value):
@@ -344,7 +362,7 @@ def _mapping_slots(mapping: Mapping[str, Any]) -> tuple[dict[str, Slot], list[Ca
             return ArraySlot(name, value, replace)
         raise SaveError(
             f"{name!r} is a {type(value).__name__}, which is no array",
-            hint="leave it out, or save it as meta=, which takes any JSON value",
+            hint=f"leave it out (exclude={name!r}), or save it as meta=, which takes any JSON value",
         )
 
     add(mapping, "")

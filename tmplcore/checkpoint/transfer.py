@@ -98,11 +98,12 @@ def restore(
         (array([0., 1., 2.]), '1 matched, 1 renamed, 1 excluded')
     """
     with opened(path) as reader:
-        state = state_of(target)
+        selection = Selection(include, exclude)
+        state = state_of(target, selection)
         report, moves = make_plan(
             reader,
             state,
-            selection=Selection(include, exclude),
+            selection=selection,
             rules=RenameRules(rename),
             missing=Policy("missing", missing, MISSING),
             unexpected=Policy("unexpected", unexpected, UNEXPECTED),

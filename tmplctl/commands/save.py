@@ -89,7 +89,8 @@ def command(
             )
         recorded = {**given.metrics, **numbers}
         if dry_run:
-            values = sources(state_of(given.value), Selection(**how))
+            wanted = Selection(**how)
+            values = sources(state_of(given.value, wanted), wanted)
             nbytes = sum(value.nbytes for value in values.values())
             info = CheckpointInfo(
                 chosen, manager.path(chosen), time.time(), len(values), nbytes, tuple(tags or ()), recorded
