@@ -45,7 +45,9 @@ def resolve(session: Session, text: str) -> Path:
         return find_step(session, text).path
     path = Path(text)
     if path.is_dir() and not _some_format_reads(session, path):
+        endings = tuple(ending for plugin in session.registry.formats() for ending in plugin.suffixes)
         steps = sorted(item.name for item in path.iterdir() if item.name.startswith("step-"))
+        steps = [name for name in steps if name.endswith(endings)]  # no temporary files
         raise UnreadableError(
             f"{path} is a directory, not a checkpoint",
             hint=f"name one in it: {path / steps[-1]}; or: --directory {text} latest" if steps else "name a file",

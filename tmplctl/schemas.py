@@ -175,6 +175,14 @@ SCHEMAS: dict[str, Schema] = dict(
             path=PATH,
             format=STRING,
             variables=_list(VARIABLE),
+            values=_list(
+                _object(
+                    name=STRING,
+                    index=_said(STRING, "The slice; empty for all of it."),
+                    values=_said(ANYTHING, "Nested lists; NaN and infinities as strings."),
+                ),
+                "What `--values` asked for, in that order.",
+            ),
             meta=METADATA,
         ),
         _top(

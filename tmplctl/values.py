@@ -109,8 +109,20 @@ def no_variable(reader: Reader, name: str) -> VariableMissingError:
 
 
 def render(value: Any, width: int) -> Iterable[str]:
-    """Return the lines that show an array, all of it."""
+    """Return the lines that show an array, all of it; text in quotes, bytes that are none as such."""
     import numpy as np
 
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        array = np.frompyfunc(_as_text, 1, 1)(array.reshape(-1)).reshape(array.shape)
+    if array.ndim == 0 and array.dtype.kind in "OSU":
+        return [repr(array[()])]
     with np.printoptions(threshold=MOST + 1, linewidth=width, precision=8):
-        return str(np.asarray(value)).splitlines()
+        return str(array).splitlines()
+
+
+def _as_text(value: Any) -> Any:
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value

@@ -269,3 +269,34 @@ def test_a_tensorflow_bundle_that_is_not_whole(tmp_path, monkeypatch, fails):
     (tmp_path / "model.ckpt.index").unlink()
     fails(10, "convert", "./model.ckpt", "out.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_verify_of_a_directory_goes_on_after_a_file_that_cannot_be_read(files, modes, fails):
+    Path("empty.h5").write_bytes(b"")
+    found = modes("verify", ".")
+    assert found.human.code == 1
+    assert "UNREADABLE  empty.h5: " in found.human.out
+    assert "ok  b.npz" in found.human.out
+    assert found.quiet.out == "empty.h5\n"
+    fails(11, "verify", "empty.h5")
+
+
+def test_a_cast_without_a_pattern_is_for_floats_also_beside_one_with_a_pattern(tmp_path, tmplctl, fails, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = np.array([b"a"], dtype=object)
+    checkpoint.save("m.h5", {"enc/w": np.ones(2), "w": np.ones(2), "step": np.int64(16777217), "text": text})
+    result = tmplctl("convert", "m.h5", "n.h5", "--cast", "enc/=float16", "--cast", "bfloat16")
+    assert result.code == 0, result.err
+    dtypes = {name: value.dtype.name for name, value in checkpoint.load("n.h5").items()}
+    assert dtypes == {"enc/w": "float16", "w": "bfloat16", "step": "int64", "text": "object"}
+    assert "no variable fits the pattern 'dec/'" in fails(2, "convert", "m.h5", "o.h5", "--cast", "dec/=float16").err
+    assert "'text' is string" in fails(1, "convert", "m.h5", "o.h5", "--cast", "*=float16").err
+
+
+def test_diff_calls_text_string(tmp_path, modes, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    checkpoint.save("a.npz", {"w": np.ones(2)})
+    checkpoint.save("b.h5", {"w": np.ones(2), "text": np.array([b"a"], dtype=object)})
+    found = modes("diff", "a.npz", "b.h5")
+    assert "added  [1] string" in found.human.out
+    assert found.json.json["added"][0]["dtype"] == "string"

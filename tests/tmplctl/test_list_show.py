@@ -247,3 +247,25 @@ def test_deep_and_broad_trees(tmp_path, tmplctl, monkeypatch):
     assert result.code == 0
     assert max(map(len, result.out.splitlines())) <= 80
     assert tmplctl("show", "deep.npz", "--flat", width=40).code == 0
+
+
+def test_values_show_text_as_text_and_json_has_every_slice_asked_for(tmp_path, modes, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = np.array([b"the", "変数".encode(), b"\xff", b"a\nb"], dtype=object)
+    checkpoint.save("text.h5", {"words": words, "word": np.array(b"one", dtype=object), "w": np.arange(4.0)})
+    found = modes(
+        "show", "text.h5", "w", "--values", "words", "--values", "word", "--values", "w[0]", "--values", "w[1:3]"
+    )
+    assert r"""['the' '変数' b'\xff' 'a\nb']""" in found.human.out
+    assert "\nword\n'one'\n" in found.human.out
+    assert [(part["name"], part["index"], part["values"]) for part in found.json.json["values"]] == [
+        ("words", "", ["the", "変数", "\\xff", "a\nb"]),
+        ("word", "", "one"),
+        ("w", "[0]", 0.0),
+        ("w", "[1:3]", [1.0, 2.0]),
+    ]
+
+
+def test_the_hint_about_a_directory_names_no_temporary_file(project, fails):
+    Path("checkpoints/step-000009999.h5.tmp-1-x").write_bytes(b"")
+    assert "name one in it: checkpoints/step-000000300.h5;" in fails(11, "show", "checkpoints").err

@@ -130,3 +130,11 @@ def test_without_a_source(tmp_path, monkeypatch, fails):
     assert "no SOURCE was given, and there is no tmpl.toml" in fails(2, "save").err
     (tmp_path / "tmpl.toml").write_text("seed = 1\n")
     assert "has no `source`" in fails(2, "save").err
+
+
+def test_a_tag_of_another_checkpoint_is_moved_only_with_force(project, tmplctl, fails):
+    assert tmplctl("save", "--step", "1", "--tag", "good").code == 0
+    assert "the tag 'good' is at step 1 already" in fails(13, "save", "--step", "2", "--tag", "good").err
+    assert not (project / "checkpoints/step-000000002.h5").exists()
+    assert tmplctl("save", "--step", "2", "--tag", "good", "--force").code == 0
+    assert tmplctl("show", "good", "--meta", "--json").json["meta"]["step"] == 2

@@ -13,6 +13,7 @@ import numpy as np
 from tmplcore.checkpoint.files import check_used, opened
 from tmplcore.checkpoint.format import LazyVariable, Reader
 from tmplcore.checkpoint.hashing import digest_of
+from tmplcore.checkpoint.matches import dtype_text
 from tmplcore.checkpoint.numeric import Tally
 from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.planning import Rules
@@ -40,8 +41,9 @@ def diff(
 ) -> DiffReport:
     """Compare two checkpoints, of any two formats.
 
-    Without `values` or a tolerance nothing is read of variables for which both files keep a hash of one kind. Two
-    values are the same if their bits are; with a tolerance, if every element differs by at most
+    Nothing is read of variables for which both files keep a hash of one kind, except to measure how much those differ
+    whose hashes do; `verify` tells whether a file still is what its hashes say. Two values are the same if their bits
+    are; with a tolerance, if every element differs by at most
     `tolerance + relative * |first|` (NaN is NaN's equal), and dtypes may differ.
 
     Args:
@@ -103,7 +105,7 @@ class _Comparison:
     def add(self, name: str, a: LazyVariable, b: LazyVariable) -> None:
         """Compare two variables."""
         if a.shape != b.shape:
-            dtypes = (str(a.dtype), str(b.dtype))
+            dtypes = (dtype_text(a.dtype), dtype_text(b.dtype))
             self.reshaped.append(Reshaped(name, (a.shape, b.shape), dtypes, a.name))
             return
         same = a.dtype == b.dtype and self._equal_hashes(a, b)
@@ -112,7 +114,8 @@ class _Comparison:
             if same:
                 self._tell(a.nbytes)
             return
-        change = Change(name, a.name, b.shape, (str(a.dtype), str(b.dtype)), math.prod(a.shape))
+        dtypes = (dtype_text(a.dtype), dtype_text(b.dtype))
+        change = Change(name, a.name, b.shape, dtypes, math.prod(a.shape))
         if not (self.values or self.tolerant):
             self.changed.append(change)
             return
@@ -184,4 +187,4 @@ class _Comparison:
 
 
 def _info(variable: LazyVariable) -> VariableInfo:
-    return VariableInfo(variable.name, variable.shape, str(variable.dtype))
+    return VariableInfo(variable.name, variable.shape, dtype_text(variable.dtype))

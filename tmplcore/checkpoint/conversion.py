@@ -14,6 +14,7 @@ import numpy as np
 from tmplcore.checkpoint.casting import can_cast, dtype_named, is_float
 from tmplcore.checkpoint.files import check_used, opened, write, writer_for
 from tmplcore.checkpoint.format import Metadata, Reader, WriteOptions
+from tmplcore.checkpoint.matches import dtype_text
 from tmplcore.checkpoint.passed_on import PassedOn
 from tmplcore.checkpoint.patterns import Selection, matcher
 from tmplcore.checkpoint.planning import Rules
@@ -57,7 +58,8 @@ def convert(
         include: Patterns of the names to convert, before or after renaming; all by default.
         exclude: Patterns of the names to leave out.
         rename: Rules from old names to new ones.
-        cast: A dtype for all floating-point variables; or a mapping of patterns to dtypes.
+        cast: A dtype for all floating-point variables; or a mapping of patterns to dtypes, in which the pattern `""`
+            stands for all other floating-point variables.
         strip_slots: Leave out what an optimizer keeps beside the variables (`…/Adam`, `beta1_power`).
         overwrite: Replace a file that is there.
         durable: Return only when the file would survive a power failure.
@@ -96,7 +98,10 @@ def convert(
                 left_out[name] = "not selected"
             else:
                 taken.append(name)
-        check_used(chosen, [*reader, *map(rules, reader)])
+        names = [*reader, *map(rules, reader)]
+        check_used(chosen, names)
+        if isinstance(cast, Mapping):
+            check_used(Selection([pattern for pattern in cast if pattern]), names)
         renamed = rules.apply(taken)
         new_names = {old: new for new, (old, _) in renamed.items()}
         target = _cast_rule(cast)
@@ -191,25 +196,26 @@ def _cast_rule(cast: Casts) -> Callable[[str, str, np.dtype[Any]], np.dtype[Any]
     if cast is None:
         return lambda new, old, dtype: None
     if not isinstance(cast, Mapping):
-        whole = _dtype(cast)
-        if not is_float(whole):
-            raise InvalidArgumentError(
-                f"cast to {whole}: floats are cast to floats, or nothing would be left of their fractions",
-                hint="float16, bfloat16, float32, …; a mapping of patterns to dtypes casts integers",
-            )
-        return lambda new, old, dtype: whole if is_float(dtype) else None
-    rules = [(pattern, matcher(pattern), _dtype(name)) for pattern, name in cast.items()]
+        cast = {"": cast}
+    rest = _dtype(cast[""]) if "" in cast else None
+    if rest is not None and not is_float(rest):
+        raise InvalidArgumentError(
+            f"cast to {rest}: floats are cast to floats, or nothing would be left of their fractions",
+            hint="float16, bfloat16, float32, …; with a pattern integers are cast, too",
+        )
+    rules = [(pattern, matcher(pattern), _dtype(name)) for pattern, name in cast.items() if pattern]
 
     def chosen(new: str, old: str, dtype: np.dtype[Any]) -> np.dtype[Any] | None:
         for pattern, fits, wanted in rules:
             if fits(new) or fits(old):
                 if not can_cast(dtype, wanted):
+                    kind = dtype_text(dtype)
                     raise SaveError(
-                        f"{old!r} is {dtype}, which cannot become {wanted} (cast by the pattern {pattern!r})",
+                        f"{old!r} is {kind}, which cannot become {wanted} (cast by the pattern {pattern!r})",
                         hint="make the pattern narrower",
                     )
                 return wanted
-        return None
+        return rest if is_float(dtype) else None
 
     return chosen
 

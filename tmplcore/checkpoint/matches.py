@@ -81,5 +81,5 @@ class Matches(Sequence[RestoreEntry]):
 
 @cache
 def dtype_text(dtype: np.dtype[Any]) -> str:
-    """Return how a dtype is called in reports."""
-    return str(dtype)
+    """Return how a dtype is called in reports; text is `string`."""
+    return "string" if dtype.hasobject else str(dtype)

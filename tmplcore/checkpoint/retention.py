@@ -109,7 +109,7 @@ class KeepBest(KeepRule):
         _check_count("KeepBest", self.count)
         if self.mode not in ("min", "max"):
             raise InvalidArgumentError(
-                f"KeepBest: the mode is 'min' or 'max', not {self.mode!r}", hint="KeepBest('loss', 'min', 3)"
+                f"KeepBest: the mode is 'min' or 'max', not {self.mode!r}", hint="such as loss:min:3"
             )
 
     @classmethod
@@ -150,7 +150,7 @@ class KeepWithin(KeepRule):
 
     def __post_init__(self) -> None:
         if not self.seconds > 0:
-            raise InvalidArgumentError(f"KeepWithin: {self.age!r} is no time span", hint="KeepWithin('7d')")
+            raise InvalidArgumentError(f"KeepWithin: {self.age!r} is no time span", hint="such as 7d, 36h, 90m")
 
     @property
     def seconds(self) -> float:
@@ -161,9 +161,7 @@ class KeepWithin(KeepRule):
             return float(self.age)
         found = _DURATION.fullmatch(self.age.strip())
         if found is None:
-            raise InvalidArgumentError(
-                f"{self.age!r} is no time span", hint="a number and s, m, h, d or w: KeepWithin('7d')"
-            )
+            raise InvalidArgumentError(f"{self.age!r} is no time span", hint="a number and s, m, h, d or w, such as 7d")
         return float(found[1]) * _UNITS[found[2]]
 
     def keeps(self, checkpoints: Sequence[CheckpointInfo], now: float) -> Mapping[int, str]:

@@ -44,7 +44,7 @@ def command(
     explain: Explain = None,
     cast: Annotated[
         list[str] | None,
-        typer.Option("--cast", metavar="[PATTERN=]DTYPE", help="Floats to this dtype; may be repeated."),
+        typer.Option("--cast", metavar="[PATTERN=]DTYPE", help="Floats, or all that fit a pattern, to this dtype; may be repeated."),
     ] = None,
     strip_slots: Annotated[
         bool, typer.Option("--strip-slots", help="Leave out what an optimizer keeps (w/Adam, beta1_power).")
@@ -98,16 +98,15 @@ def _same(source: Path, destination: Path) -> bool:
         return False
 
 
-def _casts(given: list[str] | None) -> str | dict[str, str] | None:
-    """Read `--cast bfloat16` and `--cast 'enc/=float16'`; the one without a pattern is for all others."""
+def _casts(given: list[str] | None) -> dict[str, str] | None:
+    """Read `--cast bfloat16` and `--cast 'enc/=float16'`; the one without a pattern is for all other floats."""
     if not given:
         return None
     casts: dict[str, str] = {}
     for item in given:
         pattern, _, dtype = item.rpartition("=")
-        casts[pattern or "*"] = dtype
-    rest = casts.pop("*", None)
-    return casts | {"*": rest} if rest is not None and casts else rest if rest is not None else casts
+        casts[pattern] = dtype
+    return casts
 
 
 @final

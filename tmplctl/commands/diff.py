@@ -51,8 +51,8 @@ def command(
 ) -> Report:
     """Compare two checkpoints of any two formats. Exit code 0 if they are the same, 1 if they differ.
 
-    Nothing is read of variables for which both files keep a hash of one kind. Rename rules lead from names in A to
-    names in B.
+    Variables whose hashes are equal are equal, and are not read; `tmplctl verify` tells whether a file still is what
+    its hashes say. Rename rules lead from names in A to names in B.
     """
     from tmplcore.checkpoint import diff
     from tmplctl.progress import Bar

@@ -56,7 +56,9 @@ def command(
     allow_nonfinite: Annotated[
         bool, typer.Option("--allow-nonfinite", help="Save NaN and infinite values, too.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace the checkpoint of that step.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Replace the checkpoint of that step; move tags.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be saved.")] = False,
 ) -> Report:
     """Save variables as a new checkpoint of the configured directory.
@@ -87,6 +89,9 @@ def command(
                 f"there is a checkpoint of step {chosen} already: {session.relative(manager.path(chosen))}",
                 hint="--step names another one, --force replaces it",
             )
+        for tag, at in manager.tags().items():
+            if tag in (tags or ()) and at != chosen and not force:
+                raise ExistsError(f"the tag {tag!r} is at step {at} already", hint="--force moves it")
         recorded = {**given.metrics, **numbers}
         if dry_run:
             wanted = Selection(**how)

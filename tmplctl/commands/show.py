@@ -138,6 +138,7 @@ class Contents(Report):
             "path": self._path,
             "format": self._format,
             "variables": variables,
+            "values": [{"name": name, "index": index, "values": value} for name, index, value in self.values],
             "meta": {
                 "step": self._meta.step,
                 "time": self._meta.time,

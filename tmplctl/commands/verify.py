@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, final
 
@@ -54,25 +54,37 @@ def command(
     A format without hashes can only be read through: that every byte is there is then all that is known, and the
     report says so.
     """
+    from tmplcore.checkpoint import VerifyReport, verify
     from tmplcore.checkpoint import salvage as write_intact
-    from tmplcore.checkpoint import verify
+    from tmplcore.checkpoint.format import Damage
     from tmplctl.progress import Bar
     from tmplctl.refs import check_destination
 
     session: Session = context.find_root().obj
     share = _share(sample)
-    paths = _paths(session, refs)
+    named, listed = _paths(session, refs)
+    paths = [*named, *listed]
     if salvage is not None:
         if len(paths) != 1:
             raise UsageError(f"--salvage takes one checkpoint, not {len(paths)}", hint="name the damaged one")
         check_destination(session, salvage, force=force)
     with Bar(session.output, "verifying") as bar:
-        reports = [verify(path, include=only or None, sample=share, jobs=jobs, progress=bar.advance) for path in paths]
+        reports, refused = [], set()
+        for path in paths:
+            try:
+                reports.append(verify(path, include=only or None, sample=share, jobs=jobs, progress=bar.advance))
+            except UnreadableError as error:
+                if path not in listed:
+                    raise
+                # One file that cannot be read is no reason to say nothing about all others.
+                problem = Damage(None, str(error), str(path))
+                reports.append(VerifyReport(path=str(path), format=None, damaged=(problem,)))
+                refused.add(str(path))
     lost: Mapping[str, str] | None = None
     if salvage is not None:
         with Bar(session.output, "salvaging") as bar:
             lost = write_intact(paths[0], salvage, overwrite=force, progress=bar.advance).left_out
-    return Verified(session, reports, salvage, lost, sampled=share is not None)
+    return Verified(session, reports, salvage, lost, refused, sampled=share is not None)
 
 
 def _share(sample: str | None) -> float | None:
@@ -87,24 +99,26 @@ def _share(sample: str | None) -> float | None:
     return share
 
 
-def _paths(session: Session, refs: Sequence[str] | None) -> list[Path]:
+def _paths(session: Session, refs: Sequence[str] | None) -> tuple[list[Path], list[Path]]:
+    """Return the checkpoints that were named, and those in the directories that were."""
     from tmplctl.refs import is_path, resolve
 
-    found: list[Path] = []
+    named: list[Path] = []
+    listed: list[Path] = []
     for ref in refs or [str(session.config.directory)]:
         path = Path(ref)
         if is_path(session, ref) and path.is_dir():
             inside = _checkpoints_in(session, path)
             if not inside:
                 raise CheckpointNotFoundError(f"{session.relative(path)} has no checkpoints", hint="name a file")
-            found += inside
+            listed += inside
         elif not refs:
             raise CheckpointNotFoundError(
                 f"there is no directory {session.relative(path)}", hint="tmplctl save makes it; or name a file"
             )
         else:
-            found.append(resolve(session, ref))
-    return found
+            named.append(resolve(session, ref))
+    return named, listed
 
 
 def _checkpoints_in(session: Session, directory: Path) -> list[Path]:
@@ -137,6 +151,7 @@ class Verified(Report):
         reports: Sequence[VerifyReport],
         salvaged: Path | None,
         lost: Mapping[str, str] | None,
+        refused: Container[str],
         *,
         sampled: bool,
     ) -> None:
@@ -144,6 +159,7 @@ class Verified(Report):
         self._reports = reports
         self._salvaged = salvaged
         self._lost = lost
+        self._refused = refused
         self._sampled = sampled
 
     @property
@@ -170,13 +186,15 @@ class Verified(Report):
         for report in self._reports:
             mark, style = ("ok", "green") if report.ok else ("DAMAGED", "red")
             about = f"{text.count(report.variables, 'variable')}, {text.size(report.nbytes)}"
+            if report.path in self._refused:
+                mark, about = "UNREADABLE", report.damaged[0].problem
             if report.hashed < report.variables:
                 unhashed = "no hashes, read through" if not report.hashed else f"{report.hashed:,} with a hash"
                 about += f", {unhashed}"
             name = self._session.relative(report.path)
             screen.table(["", Column("", fold=True)], [[Cell(mark, style), f"{name}: {about}"]], header=False)
             rows = []
-            for damage in report.damaged:
+            for damage in () if report.path in self._refused else report.damaged:
                 where = ""
                 if damage.start is not None:
                     where = (
