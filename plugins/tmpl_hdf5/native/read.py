@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import stat
 from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping
@@ -23,6 +22,7 @@ from tmpl_hdf5.native.packing import unpack
 from tmpl_hdf5.native.plan import LARGE
 from tmpl_hdf5.native.scatter import fill, views
 from tmpl_hdf5.native.text import decode_text
+from tmpl_hdf5.native.variable import NativeVariable
 from tmplcore.checkpoint.format import Damage, LazyVariable, Metadata, Reader
 from tmplcore.checkpoint.stored import InputFile, StoredArray
 from tmplcore.errors import (
@@ -33,63 +33,13 @@ from tmplcore.errors import (
     VariableMissingError,
 )
 
-__all__ = ["NativeReader", "NativeVariable"]
+__all__ = ["NativeReader"]
 
 _SMALLEST_BOMB = 64 << 20
 _HEAD = 16 << 10  # bytes that are read first: structure and index of a file of a few dozen variables
 _MOST_HEAD = 1 << 20  # bytes of structure and index that are read together: those of a few thousand
 # A pipe in place of a file is not waited for.
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-
-
-@final
-class NativeVariable(LazyVariable):
-    """A variable in a native checkpoint."""
-
-    __slots__ = ("_reader", "_row", "dtype", "name", "shape")
-
-    def __init__(self, reader: NativeReader, row: int, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self._reader = reader
-        self._row = row
-        self.name = name
-        self.shape = shape
-        self.dtype = dtype
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the value."""
-        if self.dtype.kind not in "OU":
-            return math.prod(self.shape) * self.dtype.itemsize
-        stored, shape = self._reader.kind(self._row)  # text has another size in the file
-        return math.prod(shape) * stored.raw.itemsize
-
-    @property
-    def digest(self) -> str | None:
-        """The hash in the index; None for text, which other formats would hash otherwise."""
-        stored, _ = self._reader.kind(self._row)
-        if stored.is_text:  # hashed as stored, which other formats do otherwise
-            return None
-        return f"xxh3_64:{int(self._reader.index.hashes[self._row]):016x}"
-
-    @property
-    def trainable(self) -> bool | None:
-        """What the source said when it was saved."""
-        return self._reader.index.trainable(self._row)
-
-    @property
-    def alias_of(self) -> str | None:
-        """The name of the variable under which the same data is listed first."""
-        first = self._reader.index.aliases.get(self._row)
-        return None if first is None else self._reader.index.names[first]
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        if index is Ellipsis:
-            return self._reader.read_row(self._row)
-        return self._reader.read_slice(self._row, index)
-
-    def read_into(self, out: np.ndarray) -> None:
-        """Read the whole value into an array."""
-        self._reader.read_into({self.name: out})
 
 
 @final
