@@ -44,7 +44,11 @@ def command(
     explain: Explain = None,
     cast: Annotated[
         list[str] | None,
-        typer.Option("--cast", metavar="[PATTERN=]DTYPE", help="Floats, or all that fit a pattern, to this dtype; may be repeated."),
+        typer.Option(
+            "--cast",
+            metavar="[PATTERN=]DTYPE",
+            help="Floats, or all that fit a pattern, to this dtype; may be repeated.",
+        ),
     ] = None,
     strip_slots: Annotated[
         bool, typer.Option("--strip-slots", help="Leave out what an optimizer keeps (w/Adam, beta1_power).")
