@@ -250,7 +250,8 @@ class Output:
             return max(int(columns), 20)
         if self.stdout.isatty():
             try:
-                return max(os.get_terminal_size(self.stdout.fileno()).columns, 20)
+                # `script`, and others that make a terminal without a size, say 0.
+                return max(os.get_terminal_size(self.stdout.fileno()).columns or 80, 20)
             except (OSError, ValueError):
                 return 80
         return 10_000  # a pipe or a file has no edge: nothing is wrapped or cut

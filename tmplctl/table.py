@@ -14,7 +14,7 @@ __all__ = ["Cell", "Column", "layout", "paint", "width_of"]
 GAP = "  "
 NARROWEST = 8  # no column is folded to less
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
-_BREAKS = re.compile(r"[^/\s,]*(?:[/,\s]+|$)")
+_BREAKS = re.compile(r"(?:[^/\s,]|,(?=\d))*(?:[/,\s]+|$)")  # the comma of 1,000 is none
 
 
 class Cell(NamedTuple):
@@ -60,12 +60,20 @@ def width_of(text: str) -> int:
 def fold(text: str, width: int) -> list[str]:
     """Break text into lines of at most `width` columns, behind a slash, a comma or a space where that is possible.
 
+    Spaces at the beginning stand before every line.
+
     Example:
         >>> fold("model/hidden/kernel", 13)
         ['model/hidden/', 'kernel']
+        >>> fold("  model/hidden/kernel 1,000", 15)
+        ['  model/hidden/', '  kernel 1,000']
     """
     if width_of(text) <= width:
         return [text]
+    bare = text.lstrip(" ")
+    if bare != text:
+        indent = min(len(text) - len(bare), max(width - NARROWEST, 0))
+        return [" " * indent + line for line in fold(bare, width - indent)]
     lines, line, used = [], "", 0
     for piece in _BREAKS.findall(text):
         taken = width_of(piece)

@@ -155,3 +155,13 @@ def test_tab_completes_commands_checkpoints_tags_and_names(project, tmplctl):
     assert "checkpoints/step-000000100.h5" in complete("tmplctl show checkpoints/step-0000001")
     assert complete("tmplctl show latest model/k") == ["model/kernel"]
     assert complete("tmplctl untag g") == ["good"]
+
+
+def test_a_terminal_without_a_size_is_taken_for_one_of_80_columns(project):
+    child = pexpect.spawn(
+        sys.executable, ["-m", "tmplctl", "list"], env=Terminal(80)._environment, dimensions=(0, 0), encoding="utf-8"
+    )
+    child.expect(pexpect.EOF)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", child.before).splitlines()
+    assert 60 < max(map(len, lines)) <= 80
+    assert lines[0].startswith("STEP  AGE  VARIABLES ")
