@@ -269,3 +269,11 @@ def test_values_show_text_as_text_and_json_has_every_slice_asked_for(tmp_path, m
 def test_the_hint_about_a_directory_names_no_temporary_file(project, fails):
     Path("checkpoints/step-000009999.h5.tmp-1-x").write_bytes(b"")
     assert "name one in it: checkpoints/step-000000300.h5;" in fails(11, "show", "checkpoints").err
+
+
+def test_the_hint_for_a_step_that_is_not_there_is_near_in_number(tmp_path, fails, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for step in range(100, 900, 100):
+        checkpoint.save(f"checkpoints/step-{step:09}.h5", {"w": np.ones(1)}, step=step, durable=False)
+    assert "did you mean 100 or 200?" in fails(10, "show", "150").err
+    assert "the steps are 100, 200, …, 600, 700, 800" in fails(10, "show", "latest~50").err

@@ -21,6 +21,8 @@ from tmplcore.errors import CheckpointNotFoundError
 
 __all__ = ["Catalog", "warn"]
 
+MOST_LISTED = 6  # steps, in the hint of an error
+
 
 @final
 class Catalog:
@@ -109,17 +111,21 @@ class Catalog:
         if wanted.back:
             return CheckpointNotFoundError(
                 f"there is no checkpoint {str(reference)!r}: {where!r} holds {len(valid)}",
-                hint=f"the steps are {', '.join(str(info.step) for info in valid[-8:])}",
+                hint=f"the steps are {_listed(valid)}",
             )
-        names = ["latest", "best", *self.tags.read(), *(str(info.step) for info in reversed(infos))]
-        near = difflib.get_close_matches(str(reference), names, n=3)
+        if (missing := wanted.step) is not None:  # a step is near in number, not in spelling
+            there = sorted(sorted((info.step for info in infos), key=lambda step: abs(step - missing))[:2])
+            near = [str(step) for step in there] if len(infos) > MOST_LISTED else []
+        else:
+            names = ["latest", "best", *self.tags.read()]
+            near = difflib.get_close_matches(str(reference), names, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"the steps are {_listed(infos)}"
         return CheckpointNotFoundError(f"there is no checkpoint {str(reference)!r} in {where!r}", hint=hint)
 
 
 def _listed(infos: Sequence[CheckpointInfo]) -> str:
     steps = [str(info.step) for info in infos]
-    return ", ".join(steps if len(steps) <= 6 else [*steps[:2], "…", *steps[-3:]])
+    return ", ".join(steps if len(steps) <= MOST_LISTED else [*steps[:2], "…", *steps[-3:]])
 
 
 def warn(message: str) -> None:
