@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, final
+from typing import Any, Final, final
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,11 @@ from tmplcore.variable import Variable
 
 __all__ = ["JaxAdapter"]
 
+# What makes a tree one of arrays; a tuple of numbers is none.
+_ARRAYS: Final = (jax.Array, np.ndarray, np.generic, jax.ShapeDtypeStruct)
+# What a leaf of such a tree may be.
+_LEAVES: Final = (*_ARRAYS, bool, int, float, complex)
+
 
 @final
 class JaxAdapter(Adapter):
@@ -26,27 +31,32 @@ class JaxAdapter(Adapter):
     """
 
     def slot(self, name: str, value: Any, replace: Callable[[Any], None] | None) -> Slot | None:
-        """Return the slot of a JAX array."""
-        return JaxSlot(name, value, replace) if isinstance(value, jax.Array) else None
+        """Return the slot of a JAX array, or of the description of one."""
+        return _slot(name, value, replace) if isinstance(value, jax.Array | jax.ShapeDtypeStruct) else None
 
     def tree(self, value: Any) -> Tree | None:
-        """Return the leaves of a tree that has JAX arrays among them."""
-        if isinstance(value, jax.Array | np.ndarray | str | bytes | int | float):
+        """Return the leaves of a tree: of one that has arrays among them, or no leaves at all."""
+        if value is None or isinstance(value, jax.Array | np.ndarray | str | bytes | int | float):
             return None
         paths, structure = jax.tree_util.tree_flatten_with_path(value, is_leaf=_is_variable)
         leaves = [leaf for _, leaf in paths]
-        if any(map(_is_variable, leaves)) or not any(isinstance(leaf, jax.Array) for leaf in leaves):
+        if any(leaf is value or _is_variable(leaf) for leaf in leaves):
+            return None
+        if leaves and not any(isinstance(leaf, _ARRAYS) for leaf in leaves):
             return None
         slots: dict[str, Slot] = {}
+        refused: dict[str, SaveError] = {}
         for position, (path, leaf) in enumerate(paths):
             name = "/".join(_part(key) for key in path)
-            if not isinstance(leaf, jax.Array | np.ndarray | np.generic | bool | int | float | complex):
+            if name in slots or name in refused:
                 raise SaveError(
-                    f"{name!r} is a {type(leaf).__name__}, which is no array",
-                    hint="leave it out, or save it as meta=, which takes any JSON value",
+                    f"two parts of the tree have the name {name!r}", hint="use keys without slashes, or other keys"
                 )
-            slots[name] = JaxSlot(name, leaf, _setter(leaves, position))
-        return Tree(slots, lambda: jax.tree_util.tree_unflatten(structure, leaves))
+            try:
+                slots[name] = _slot(name, leaf, _setter(leaves, position))
+            except SaveError as error:
+                refused[name] = error
+        return Tree(slots, lambda: jax.tree_util.tree_unflatten(structure, leaves), refused)
 
 
 @final
@@ -66,7 +76,7 @@ class JaxSlot(Slot):
             raise SaveError(f"{name!r} is being traced by JAX and has no value", hint="save outside of jit and grad")
         if isinstance(value, jax.Array):
             if jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
-                raise SaveError(f"{name!r} is a typed random key", hint="save jax.random.key_data(key)")
+                raise _random_key(name)
             if not value.is_fully_addressable:
                 raise SaveError(f"{name!r} is spread over several processes, of which this is one")
             if value.is_deleted():
@@ -108,8 +118,78 @@ class JaxSlot(Slot):
             return
         with jax.enable_x64(True):
             # The old array is let go at once: a restore needs the memory of one more array, not of all.
-            self._value = jax.device_put(jnp.array(value), self._value.sharding)
+            self._value = _like(self._value, value)
         self._replace(self._value)
+
+
+@final
+class AbstractSlot(Slot):
+    """The description of an array that is to be restored, as `jax.eval_shape` returns it: nothing is computed in vain.
+
+    Args:
+        name: Its name in the checkpoint.
+        value: The description; with a sharding, the array is made on these devices.
+        replace: Puts the array in its place.
+    """
+
+    __slots__ = ("_replace", "_sharding")
+
+    def __init__(self, name: str, value: jax.ShapeDtypeStruct, replace: Callable[[Any], None] | None) -> None:
+        if jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+            raise _random_key(name)
+        self.name = name
+        self.shape = tuple(value.shape)
+        self.dtype = np.dtype(value.dtype)
+        self.trainable = None
+        self._sharding = value.sharding
+        self._replace = replace
+
+    @property
+    def writable(self) -> bool:
+        """Whether there is something that takes the array."""
+        return self._replace is not None
+
+    def source(self) -> np.ndarray:
+        """Refuse.
+
+        Raises:
+            SaveError: Always.
+        """
+        raise SaveError(f"{self.name!r} is the description of an array and has no value", hint="save the array itself")
+
+    def write(self, value: np.ndarray) -> None:
+        """Put an array in the place of its description."""
+        assert self._replace is not None
+        with jax.enable_x64(True):
+            array = jnp.array(value)
+            self._replace(array if self._sharding is None else jax.device_put(array, self._sharding))
+
+
+def _slot(name: str, value: Any, replace: Callable[[Any], None] | None) -> Slot:
+    if isinstance(value, jax.ShapeDtypeStruct):
+        return AbstractSlot(name, value, replace)
+    if not isinstance(value, _LEAVES):
+        raise SaveError(
+            f"{name!r} is a {type(value).__name__}, which is no array",
+            hint="leave it out with exclude=, or save it as meta=, which takes any JSON value",
+        )
+    return JaxSlot(name, value, replace)
+
+
+def _like(old: jax.Array, value: np.ndarray) -> jax.Array:
+    """Return a new array that is to JAX what the old one was.
+
+    One that was put on no device in particular goes along with those that were, and one of a weak type (`jnp.asarray`
+    of a Python number) does not widen what it is multiplied with.
+    """
+    if old.weak_type:
+        return old.at[...].set(value)
+    new = jnp.array(value)
+    return jax.device_put(new, old.sharding) if old.committed else new
+
+
+def _random_key(name: str) -> SaveError:
+    return SaveError(f"{name!r} is a typed random key", hint="save jax.random.key_data(key)")
 
 
 def _is_variable(value: Any) -> bool:

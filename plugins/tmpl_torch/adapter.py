@@ -39,18 +39,29 @@ class TorchAdapter(Adapter):
             )
         if not isinstance(value, torch.nn.Module):
             return None
-        slots, views = {}, {}
+        slots: dict[str, Slot] = {}
+        views: dict[int, TensorSlot] = {}
+        refused: dict[str, SaveError] = {}
         for name, tensor in value.state_dict(keep_vars=True).items():
-            if not isinstance(tensor, torch.Tensor):
-                raise SaveError(
-                    f"{name!r} of the module is a {type(tensor).__name__}, not a tensor",
-                    hint="save what get_extra_state returns as meta=, which takes any JSON value",
-                )
-            if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
-                raise SaveError(f"{name!r} of the module has no shape yet", hint="call the module once first")
-            # Tied parameters are one array under two names, and are stored once.
-            slots[name] = views.setdefault(id(tensor), TensorSlot(name, tensor)).named(name)
-        return Tree(slots, lambda: value)
+            try:
+                # Tied parameters are one array under two names, and are stored once.
+                slots[name] = views.setdefault(id(tensor), _slot(name, tensor)).named(name)
+            except SaveError as error:
+                refused[name] = error
+        return Tree(slots, lambda: value, refused)
+
+
+def _slot(name: str, value: Any) -> TensorSlot:
+    """Return the slot of an entry of a module's state dict."""
+    if not isinstance(value, torch.Tensor):
+        raise SaveError(
+            f"{name!r} of the module is a {type(value).__name__}, not a tensor",
+            hint="leave it out (exclude='*_extra_state'), and save what get_extra_state returns as meta=, "
+            "which takes any JSON value",
+        )
+    if isinstance(value, torch.nn.parameter.UninitializedTensorMixin):
+        raise SaveError(f"{name!r} of the module has no shape yet", hint="call the module once first")
+    return TensorSlot(name, value)
 
 
 @final
@@ -62,7 +73,7 @@ class TensorSlot(Slot):
         tensor: The tensor.
     """
 
-    __slots__ = ("_array", "_tensor")
+    __slots__ = ("_array", "_tensor", "_twin")
 
     def __init__(self, name: str, tensor: torch.Tensor) -> None:
         self.name = name
@@ -76,17 +87,20 @@ class TensorSlot(Slot):
         self.trainable = tensor.requires_grad if isinstance(tensor, torch.nn.Parameter) else False
         self._tensor = tensor
         self._array: np.ndarray | None = None
+        self._twin: TensorSlot | None = None
 
     def named(self, name: str) -> TensorSlot:
         """Return the slot of the same tensor under another name."""
         if name == self.name:
             return self
         other = TensorSlot(name, self._tensor)
-        other._array = self.source()
+        other._twin = self
         return other
 
     def source(self) -> np.ndarray:
         """Return an array on the tensor's memory, or a copy from another device."""
+        if self._twin is not None:
+            return self._twin.source()
         if self._tensor.device.type == "meta":
             raise SaveError(f"{self.name!r} is on the meta device and has no value", hint="materialize it first")
         if self._array is None or self._tensor.device.type != "cpu":

@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, final
 
 from tmplcore.checkpoint.slots import Slot
 from tmplcore.descriptors import AdapterPlugin
+from tmplcore.errors import SaveError
 from tmplcore.plugins import default_registry
 
 __all__ = ["Adapter", "Tree", "adapters"]
@@ -29,10 +30,12 @@ class Tree:
         slots: Its arrays by name, in the framework's order.
         rebuild: Returns the restored object: the same one where its arrays can be replaced in place, a new one of
             a tree that cannot be changed.
+        refused: What of it cannot be saved, by name, and why. It is an error for who wants it, and stays as it is.
     """
 
     slots: Mapping[str, Slot]
     rebuild: Callable[[], Any]
+    refused: Mapping[str, SaveError] = field(default_factory=dict)
 
 
 class Adapter(ABC):

@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +69,9 @@ class Leftover:
 
 
 @contextlib.contextmanager
-def committed(path: Path, *, overwrite: bool = False, durable: bool = True) -> Iterator[Path]:
+def committed(
+    path: Path, *, overwrite: bool = False, durable: bool = True, ready: Callable[[], object] | None = None
+) -> Iterator[Path]:
     """Give a temporary path to write a file (or a directory) at; on leaving, put it at `path` whole.
 
     If the block fails, nothing remains. The temporary name ends as `path` does.
@@ -78,6 +80,7 @@ def committed(path: Path, *, overwrite: bool = False, durable: bool = True) -> I
         path: Where it is to be.
         overwrite: Replace what is there, in one step; whoever has it open keeps reading the old one.
         durable: Flush the data and the directory to the disk before returning.
+        ready: Called when the file is whole, before it gets its name.
 
     Raises:
         ExistsError: There is something at `path` already.
@@ -100,6 +103,8 @@ def committed(path: Path, *, overwrite: bool = False, durable: bool = True) -> I
         yield temporary
         if durable:
             _flush(temporary)
+        if ready is not None:
+            ready()
         if overwrite:
             temporary.replace(path)
         else:

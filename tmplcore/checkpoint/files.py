@@ -335,11 +335,17 @@ def checked_step(step: Any) -> int | None:
 
 
 def write(
-    plugin: FormatPlugin, path: Path, variables: Variables, meta: Metadata, options: WriteOptions, overwrite: bool
+    plugin: FormatPlugin,
+    path: Path,
+    variables: Variables,
+    meta: Metadata,
+    options: WriteOptions,
+    overwrite: bool,
+    ready: Callable[[], object] | None = None,
 ) -> None:
-    """Write a file in its place, whole or not at all."""
+    """Write a file in its place, whole or not at all; `ready` is called when it is whole, before it is there."""
     format_ = format_of(plugin)
-    with committed(path, overwrite=overwrite, durable=options.durable) as temporary:
+    with committed(path, overwrite=overwrite, durable=options.durable, ready=ready) as temporary:
         format_.write(temporary, variables, meta, options)
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import random
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,33 +55,41 @@ class DirectoryLock:
     def __init__(self, directory: Path, name: str = ".lock", timeout: float = 30.0) -> None:
         self.path = directory / name
         self.timeout = timeout
+        self._nonces: dict[int, str] = {}  # of the threads that hold the lock, or wait for it
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock for a block; not re-entrant.
+        """Hold the lock for a block. A signal handler that interrupts the block in its thread shares it.
 
         Raises:
             LockedError: A living process kept it for longer than the timeout.
             SaveError: The directory cannot be written to.
         """
-        nonce = self._acquire()
+        thread = threading.get_ident()
+        outer = self._nonces.get(thread)
+        if outer is not None and self._read().get("nonce") == outer:
+            yield
+            return
+        nonce = self._nonces[thread] = secrets.token_hex(8)
         try:
+            self._acquire(nonce)
             yield
         finally:
             if self._read().get("nonce") == nonce:
                 discard(self.path)
+            if outer is None:
+                del self._nonces[thread]
+            else:
+                self._nonces[thread] = outer
 
     def refresh(self) -> None:
         """Say that the holder is still at work; for blocks that may take minutes."""
         with contextlib.suppress(OSError):
             os.utime(self.path)
 
-    def _acquire(self) -> str:
+    def _acquire(self, nonce: str) -> None:
         deadline = time.monotonic() + self.timeout
-        while True:
-            nonce = secrets.token_hex(8)
-            if self._make(nonce):
-                return nonce
+        while not self._make(nonce):
             if self._stale() and self._break():
                 continue
             if time.monotonic() > deadline:

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, final
@@ -28,17 +29,16 @@ from tmplcore.checkpoint.files import (
     write,
     writer_for,
 )
-from tmplcore.checkpoint.format import Metadata, Reader, WriteOptions
+from tmplcore.checkpoint.format import Reader, WriteOptions
 from tmplcore.checkpoint.lock import DirectoryLock
 from tmplcore.checkpoint.patterns import Selection
-from tmplcore.checkpoint.pruning import check_removable, decide, needed_by, take_out
+from tmplcore.checkpoint.pruning import check_removable, decide, needed_by, prune, take_out
 from tmplcore.checkpoint.reports import CheckpointInfo, PruneReport, RestoreReport, VerifyReport
 from tmplcore.checkpoint.retention import KeepBest, KeepRule
-from tmplcore.checkpoint.snapshots import Pool, Worker
+from tmplcore.checkpoint.snapshots import Spare, Worker
 from tmplcore.checkpoint.steps import StepNames, Steps
 from tmplcore.checkpoint.tags import Tags, check_tag
 from tmplcore.errors import (
-    CheckpointNotFoundError,
     InvalidArgumentError,
     LockedError,
     ProtectedError,
@@ -98,21 +98,28 @@ class CheckpointManager:
         compression: Mapping[str, str] | str | None = None,
         lock_timeout: float = 30.0,
     ) -> None:
-        self.directory = Path(directory)
+        self.directory = Path(directory).absolute()  # whatever the working directory is later
         self.keep = retention.as_rules(keep)
         self._format = format
         self._durable = durable
         self._compression = {"*": compression} if isinstance(compression, str) else dict(compression or {})
+        self._remake = partial(
+            CheckpointManager,
+            self.directory,
+            format=format,
+            prefix=prefix,
+            best=best,
+            durable=durable,
+            compression=self._compression,
+            lock_timeout=lock_timeout,
+        )
         suffix = ".h5" if format is None else default_registry().format(format).suffixes[0]
         self._tags = Tags(self.directory, prefix)
-        measures = [*([] if best is None else [KeepBest.parse(best)]), *self.keep]
-        self._catalog = Catalog(
-            Steps(self.directory, StepNames(prefix, suffix)),
-            self._tags,
-            [rule for rule in measures if isinstance(rule, KeepBest)],
-        )
+        rules = [*([] if best is None else [KeepBest.parse(best)]), *self.keep]
+        measures = [rule for rule in rules if isinstance(rule, KeepBest)]
+        self._catalog = Catalog(Steps(self.directory, StepNames(prefix, suffix)), self._tags, measures)
         self._lock = DirectoryLock(self.directory, f".{prefix}.lock", lock_timeout)
-        self._pool = Pool()
+        self._spare = Spare()
         self._worker = Worker()
         self._parent: int | None = None
 
@@ -202,10 +209,14 @@ class CheckpointManager:
         self._worker.wait()
         chosen = Selection(include, exclude)
         number, names, state = self._prepared(step, tags, source, chosen, overwrite)
-        variables = self._pool.snapshot(state, chosen, copy=copy)
+        pool = self._spare.take()
+        variables = pool.snapshot(state, chosen, copy=copy)
 
         def job() -> None:
-            self._write(number, variables, state, metrics, meta, names, finite, overwrite, progress)
+            try:
+                self._write(number, variables, state, metrics, meta, names, finite, overwrite, progress)
+            finally:
+                self._spare.give(pool)
 
         self._worker.start(job, f"saving step {number}")
 
@@ -226,7 +237,14 @@ class CheckpointManager:
         try:
             self._worker.wait()
         finally:
-            self._pool = Pool()
+            self._spare.clear()
+
+    def __reduce__(self) -> Any:
+        # Another process gets a manager of the same directory; a save in the background stays with this one.
+        return self._remake, (), {"keep": self.keep, "_parent": self._parent}
+
+    def __repr__(self) -> str:
+        return f"CheckpointManager({str(self.directory)!r}, keep={self.keep!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -393,7 +411,7 @@ class CheckpointManager:
             return PruneReport(tuple(decide(self._catalog.all(), rules)), gone, dry_run=True)
         if not self.directory.is_dir():
             return PruneReport(())
-        return self._prune(rules)
+        return prune(self._catalog.steps, self._tags, self._lock, rules)
 
     def rm(self, reference: str | int, *, force: bool = False) -> CheckpointInfo:
         """Delete one checkpoint.
@@ -408,11 +426,11 @@ class CheckpointManager:
         """
         self._worker.wait()
         with self._lock.held():
-            info = self.resolve(reference)
+            step = self.resolve(reference).step
             everything = self._catalog.all()
-            info = next(found.info for found in everything if found.info.step == info.step)
+            gone = next(found for found in everything if found.info.step == step)
+            info = gone.info
             check_removable(info, everything, force=force)
-            gone = next(found for found in everything if found.info.step == info.step)
             aside = take_out(self._catalog.steps.names, gone, [found for found in everything if found is not gone])
             for name in info.tags:
                 self._tags.remove(name)
@@ -456,7 +474,7 @@ class CheckpointManager:
         state: State,
         metrics: Mapping[str, float] | None,
         meta: Mapping[str, Any] | None,
-        names: Iterable[str],
+        names: Sequence[str],
         finite: bool,
         overwrite: bool,
         progress: Callable[[int], None] | None,
@@ -464,34 +482,16 @@ class CheckpointManager:
         if finite:
             refuse_nonfinite(variables)
         path = self.path(step)
-        came_from = None if self._parent is None else {"parent": self._parent}
-        description: Metadata = metadata(state, step, metrics, meta, came_from)
+        description = metadata(state, step, metrics, meta, {} if self._parent is None else {"parent": self._parent})
         options = WriteOptions(self._durable, self._compression, state.trainable(), progress)
-        write(writer_for(path, self._format), path, variables, description, options, overwrite)
-        self._parent = step
-        for name in names:
-            with self._lock.held():
+        with contextlib.ExitStack() as locked:
+            # Nobody prunes it between the moment that it is there and the moment that its tags protect it.
+            ready = partial(locked.enter_context, self._lock.held()) if names else None
+            write(writer_for(path, self._format), path, variables, description, options, overwrite, ready)
+            self._parent = step
+            for name in names:
                 self._tags.write(name, step, force=True)
         if self.keep:
             # Whoever holds the lock applies rules too; what is left over goes with the next save.
             with contextlib.suppress(LockedError):
-                self._prune(self.keep, just_saved=step)
-
-    def _prune(self, rules: Sequence[KeepRule], just_saved: int | None = None) -> PruneReport:
-        aside: list[Path] = []
-        with self._lock.held():
-            gone = clean(self.directory)
-            everything = self._catalog.all()
-            decisions = decide(everything, rules, () if just_saved is None else (just_saved,))
-            kept = [found for decision, found in zip(decisions, everything, strict=True) if decision.keep]
-            for decision, found in zip(decisions, everything, strict=True):
-                if decision.keep or self._catalog.steps.look(found.info.step, found.info.path) is None:
-                    continue
-                self._lock.refresh()
-                aside += take_out(self._catalog.steps.names, found, kept)
-                for name in found.info.tags:
-                    with contextlib.suppress(CheckpointNotFoundError):
-                        self._tags.remove(name)
-        for path in aside:  # outside the lock: freeing large files takes time
-            discard(path)
-        return PruneReport(tuple(decisions), tuple(gone))
+                prune(self._catalog.steps, self._tags, self._lock, self.keep, (step,))

@@ -120,6 +120,9 @@ class Selection:
         self._include = [matcher(pattern) for pattern in self.include or ()]
         self._exclude = [matcher(pattern) for pattern in self.exclude]
 
+    def __reduce__(self) -> Any:
+        return Selection, (self.include, self.exclude)
+
     def __call__(self, *names: str) -> bool:
         """Tell whether a variable with these names (its name in the file, its name in the target) is taken."""
         if self.everything:

@@ -8,13 +8,46 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tmplcore.checkpoint.commit import trash
-from tmplcore.checkpoint.reports import CheckpointInfo, Pruned
+from tmplcore.checkpoint.commit import clean, discard, trash
+from tmplcore.checkpoint.lock import DirectoryLock
+from tmplcore.checkpoint.reports import CheckpointInfo, Pruned, PruneReport
 from tmplcore.checkpoint.retention import KeepRule, kept_by
-from tmplcore.checkpoint.steps import Found, StepNames
-from tmplcore.errors import ProtectedError
+from tmplcore.checkpoint.steps import Found, StepNames, Steps
+from tmplcore.checkpoint.tags import Tags
+from tmplcore.errors import CheckpointNotFoundError, ProtectedError
 
-__all__ = ["check_removable", "decide", "needed_by", "take_out", "with_tags"]
+__all__ = ["check_removable", "decide", "needed_by", "prune", "take_out", "with_tags"]
+
+
+def prune(
+    steps: Steps, tags: Tags, lock: DirectoryLock, rules: Sequence[KeepRule], just_saved: Collection[int] = ()
+) -> PruneReport:
+    """Delete what the rules do not keep; what crashed processes left behind, too.
+
+    Args:
+        steps: The checkpoints.
+        tags: Their tags.
+        lock: The lock of their directory.
+        rules: The rules of retention.
+        just_saved: As for `decide`.
+    """
+    aside: list[Path] = []
+    with lock.held():
+        gone = clean(steps.directory)
+        everything = with_tags(steps.all(), tags.read())
+        decisions = decide(everything, rules, just_saved)
+        kept = [found for decision, found in zip(decisions, everything, strict=True) if decision.keep]
+        for decision, found in zip(decisions, everything, strict=True):
+            if decision.keep or steps.look(found.info.step, found.info.path) is None:
+                continue
+            lock.refresh()
+            aside += take_out(steps.names, found, kept)
+            for name in found.info.tags:
+                with contextlib.suppress(CheckpointNotFoundError):
+                    tags.remove(name)
+    for path in aside:  # outside the lock: freeing large files takes time
+        discard(path)
+    return PruneReport(tuple(decisions), tuple(gone))
 
 
 def with_tags(found: Sequence[Found], tags: Mapping[str, int]) -> list[Found]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tmplcore.checkpoint.patterns import Selection
     from tmplcore.checkpoint.state import Place, State
 
-__all__ = ["Pool", "Worker"]
+__all__ = ["Pool", "Spare", "Worker"]
 
 _dtype_of = attrgetter("dtype")
 _shape_of = attrgetter("shape")
@@ -129,6 +129,34 @@ class Pool:
 
 
 @final
+class Spare:
+    """The memory of the last snapshot. A save takes it until its file is written, so that no two saves share it."""
+
+    def __init__(self) -> None:
+        self._pools: deque[Pool] = deque(maxlen=1)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that wait for the next snapshot."""
+        return sum(pool.nbytes for pool in self._pools)
+
+    def take(self) -> Pool:
+        """Return the memory, or new memory while another save has it."""
+        try:
+            return self._pools.pop()
+        except IndexError:
+            return Pool()
+
+    def give(self, pool: Pool) -> None:
+        """Put memory back."""
+        self._pools.append(pool)
+
+    def clear(self) -> None:
+        """Let go of the memory."""
+        self._pools.clear()
+
+
+@final
 class _Copy:
     """Memory for a copy of columns that lie in blocks, laid out as they are."""
 
@@ -180,7 +208,7 @@ class Worker:
         self._done.set()
         self._error: BaseException | None = None
         self._what = ""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler that saves may interrupt a call that waits
 
     @property
     def busy(self) -> bool:
@@ -260,7 +288,7 @@ def _wait_at_exit() -> None:
 def _forget() -> None:
     """Wait for nothing in a forked process: the threads stayed with the other one, and so did their jobs."""
     for worker in _UNASKED:
-        worker._lock = threading.Lock()
+        worker._lock = threading.RLock()
         worker._done = threading.Event()
         worker._done.set()
     _UNASKED.clear()

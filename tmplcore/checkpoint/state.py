@@ -172,6 +172,7 @@ def state_of(value: Any, chosen: Selection = _EVERYTHING) -> State:
         return _variable_state(variables, value)
     for adapter in adapters():
         if (tree := adapter.tree(value)) is not None:
+            _check_refused(tree, "", chosen)
             return State(tree.slots, tree.rebuild)
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | np.ndarray):
         items = list(value)
@@ -314,6 +315,7 @@ def _mapping_slots(mapping: Mapping[str, Any], chosen: Selection) -> tuple[dict[
                 put(name, slot)
 
     def add_tree(tree: Tree, prefix: str, value: Any, replace: Callable[[Any], None] | None) -> None:
+        _check_refused(tree, prefix, chosen)
         for name, slot in tree.slots.items():
             slot.name = prefix + name
             put(slot.name, slot)
@@ -331,6 +333,8 @@ def _mapping_slots(mapping: Mapping[str, Any], chosen: Selection) -> tuple[dict[
         try:
             return next((tree for adapter in known if (tree := adapter.tree(value)) is not None), None)
         except SaveError as error:
+            if not chosen(name, f"{name}/"):
+                return Tree({}, lambda: value)
             error.add_note(f"this is in {name!r}")
             raise
 
@@ -367,6 +371,15 @@ def _mapping_slots(mapping: Mapping[str, Any], chosen: Selection) -> tuple[dict[
 
     add(mapping, "")
     return slots, rebuild
+
+
+def _check_refused(tree: Tree, prefix: str, chosen: Selection) -> None:
+    """Raise what a tree says of something in it that is wanted and cannot be saved."""
+    for name, error in tree.refused.items():
+        if chosen(prefix + name):
+            if prefix:
+                error.add_note(f"this is in {prefix[:-1]!r}: its name is {prefix + name!r}")
+            raise error
 
 
 def _setter(mapping: Any, key: Any) -> Callable[[Any], None]:

@@ -72,7 +72,7 @@ class _Layouts:
 
     def __init__(self) -> None:
         self._kept: list[Layout] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may save while a save goes on
 
     def find(self, names: list[str], values: list[Any], memory: Memory | None, meta_size: int) -> Layout | None:
         """Return the layout for such values."""

@@ -66,7 +66,7 @@ def test_the_words_of_a_random_key(tmp_path):
 def test_a_masked_array_in_a_tree_is_refused(tmp_path):
     with pytest.raises(SaveError, match=r"'1'.*mask would be lost") as caught:
         checkpoint.save(tmp_path / "a.h5", {"v": (jnp.ones(2), np.ma.array([1.0, 2.0], mask=[0, 1]))})
-    assert caught.value.__notes__ == ["this is in 'v'"]
+    assert caught.value.__notes__ == ["this is in 'v': its name is 'v/1'"]
 
 
 def test_a_variable_whose_value_was_donated():

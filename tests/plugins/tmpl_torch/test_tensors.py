@@ -179,3 +179,61 @@ def test_what_in_a_state_dict_is_no_tensor(tmp_path):
     for value in (None, [1], object()):
         with pytest.raises(SaveError, match="'extra' is a"):
             checkpoint.save(tmp_path / "b.h5", {**state, "extra": value})
+
+
+class Described(torch.nn.Module):
+    """A module with a state that is no tensor, one part without a shape, and one without a meaning as an array."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 2)
+        self.lazy = torch.nn.LazyLinear(3)
+        self.register_buffer("sparse", torch.eye(3).to_sparse())
+
+    def get_extra_state(self):
+        return {"calls": 1}
+
+    def set_extra_state(self, state):
+        raise AssertionError
+
+
+def test_what_a_pattern_leaves_out_of_a_module_may_be_anything(tmp_path):
+    path = tmp_path / "x.h5"
+    for exclude, what in (((), "extra_state|shape|sparse"), (["lazy.*", "sparse"], "_extra_state")):
+        with pytest.raises(SaveError, match=what):
+            checkpoint.save(path, Described(), exclude=exclude)
+    with pytest.raises(SaveError, match="_extra_state") as caught:
+        checkpoint.save(path, {"net": Described()}, exclude=["net/lazy.*", "net/sparse"])
+    assert any("'net/_extra_state'" in note for note in caught.value.__notes__)
+    assert "exclude='*_extra_state'" in caught.value.hint
+    for net, prefix in ((Described(), ""), ({"net": Described()}, "net/")):
+        left_out = ["*lazy.*", "*sparse", "*_extra_state"]
+        checkpoint.save(path, net, exclude=left_out, overwrite=True)
+        assert set(checkpoint.load(path)) == {f"{prefix}layer.weight", f"{prefix}layer.bias"}
+        checkpoint.restore(path, net, exclude=left_out)
+        checkpoint.restore(path, net, include=f"{prefix}layer.*")
+
+
+def test_an_optimizer_is_left_out_by_name(tmp_path):
+    net = torch.nn.Linear(2, 2)
+    model = {"net": net, "adam": torch.optim.Adam(net.parameters())}
+    for number, how in enumerate(({"exclude": "adam"}, {"exclude": "adam/"}, {"include": "net/"})):
+        checkpoint.save(tmp_path / f"{number}.h5", model, **how)
+        checkpoint.restore(tmp_path / f"{number}.h5", model, **how)
+    for how in ({}, {"include": ["net/", "adam/"]}, {"exclude": "net/"}):
+        with pytest.raises(SaveError, match="optimizer is not saved"):
+            checkpoint.save(tmp_path / "x.h5", model, **how)
+
+
+def test_tied_parameters_without_memory_are_refused_like_others(tmp_path):
+    def tied():
+        net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+        net[1].weight = net[0].weight
+        return net
+
+    checkpoint.save(tmp_path / "x.h5", tied())
+    with torch.device("meta"):
+        net = tied()
+    with pytest.raises(RestoreError, match="has no memory") as caught:
+        checkpoint.restore(tmp_path / "x.h5", net)
+    assert "to_empty" in caught.value.hint

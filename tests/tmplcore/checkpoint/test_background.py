@@ -8,6 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +62,7 @@ def test_background_saves_use_bounded_memory_again(tmp_path: Path) -> None:
     for step in range(4):
         manager.async_save(step, arrays)
     manager.wait()
-    pool = manager._pool
+    [pool] = manager._spare._pools
     assert pool.nbytes == 10 * 8000
     places = {name: id(array) for name, array in pool._arrays.items()}
     manager.async_save(5, arrays)
@@ -67,7 +72,94 @@ def test_background_saves_use_bounded_memory_again(tmp_path: Path) -> None:
     manager.wait()
     assert pool.nbytes == 8000
     manager.close()
-    assert manager._pool.nbytes == 0
+    assert manager._spare.nbytes == 0
+
+
+def test_threads_that_save_through_one_manager_do_not_share_their_copies(tmp_path: Path) -> None:
+    manager = CheckpointManager(tmp_path, durable=False)
+
+    def work(thread: int) -> None:
+        arrays = {name: np.zeros(200_000) for name in "ab"}
+        for step in range(100 * thread, 100 * thread + 6):
+            for array in arrays.values():
+                array[:] = step
+            manager.async_save(step, arrays)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # steps come in any order
+        run_all([partial(work, thread) for thread in range(4)])
+    manager.close()
+    assert steps(manager) == [100 * thread + step for thread in range(4) for step in range(6)]
+    for step in steps(manager):
+        assert {name: set(value) for name, value in manager.load(step).items()} == {"a": {step}, "b": {step}}
+
+
+def test_what_is_saved_with_a_tag_is_never_pruned_before_it_has_it(tmp_path: Path) -> None:
+    manager = CheckpointManager(tmp_path, keep=KeepLast(1), durable=False)
+
+    def work(thread: int) -> None:
+        for step in range(100 * thread, 100 * thread + 15):
+            manager.save(step, {"a": np.array(step)}, tags=f"t{step}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        run_all([partial(work, thread) for thread in range(4)])
+    saved = {f"t{step}": step for thread in range(4) for step in range(100 * thread, 100 * thread + 15)}
+    assert manager.tags() == saved
+    assert steps(manager) == sorted(saved.values())
+
+
+def run_all(jobs: list[Callable[[], None]]) -> None:
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        for future in [pool.submit(job) for job in jobs]:
+            future.result()
+
+
+ON_SIGNAL = """
+import signal, sys
+import numpy as np
+from tmplcore.checkpoint import CheckpointManager, KeepLast
+
+manager = CheckpointManager(sys.argv[1], keep=KeepLast(2), durable=False)
+model = {"w": np.zeros(300_000)}
+manager.save(0, model)  # everything is imported
+
+def preempted(*_):
+    manager.save(10**6, model, tags="preempted")
+    manager.close()
+    sys.exit(7)
+
+signal.signal(signal.SIGTERM, preempted)
+print("ready", flush=True)
+for step in range(1, 10**6):
+    model["w"] += 1
+    if sys.argv[2] == "async":
+        manager.async_save(step, model)
+    elif sys.argv[2] == "wait":
+        manager.async_save(step, model)
+        manager.wait()
+    else:
+        manager.save(step, model, tags="moved")
+"""
+
+
+@pytest.mark.parametrize("how", ["async", "wait", "sync"])
+def test_a_signal_handler_may_save(tmp_path: Path, how: str) -> None:
+    for attempt in range(6):  # the signal comes at any moment: while a save is written, waited for, tagged, pruned
+        directory = tmp_path / str(attempt)
+        command = [sys.executable, "-c", ON_SIGNAL, str(directory), how]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.013 * attempt)
+            process.terminate()
+            try:
+                assert process.wait(20) == 7
+            finally:
+                process.kill()
+        manager = CheckpointManager(directory)
+        assert manager.tags()["preempted"] == 10**6
+        assert manager.verify("preempted").ok
 
 
 def test_an_error_in_the_background_surfaces_at_the_next_call_once(tmp_path: Path) -> None:

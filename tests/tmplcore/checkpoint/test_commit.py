@@ -137,8 +137,8 @@ def test_without_hard_links_files_are_renamed_and_still_never_overwritten(
     with pytest.raises(ExistsError), committed(tmp_path / "b") as temporary:
         temporary.write_text("mine")
         (tmp_path / "b").write_text("theirs")
-    lock = DirectoryLock(tmp_path, timeout=0.05)
-    with lock.held(), pytest.raises(LockedError), lock.held():
+    lock, other = DirectoryLock(tmp_path), DirectoryLock(tmp_path, timeout=0.05)
+    with lock.held(), pytest.raises(LockedError), other.held():
         raise AssertionError
     with lock.held():
         pass
@@ -221,10 +221,13 @@ def test_trash_and_text(tmp_path: Path) -> None:
 
 
 def test_the_lock_keeps_others_out_and_says_who_has_it(tmp_path: Path) -> None:
-    lock = DirectoryLock(tmp_path, timeout=0.05)
+    lock, other = DirectoryLock(tmp_path), DirectoryLock(tmp_path, timeout=0.05)
     with lock.held():
-        with pytest.raises(LockedError, match=f"process {os.getpid()} since"), lock.held():
+        with pytest.raises(LockedError, match=f"process {os.getpid()} since"), other.held():
             raise AssertionError
+        with lock.held():  # a signal handler that interrupts the block
+            assert lock.path.exists()
+        assert lock.path.exists()
         lock.refresh()
     with lock.held():
         pass

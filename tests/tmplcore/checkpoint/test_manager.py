@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import shutil
 import threading
 import time
@@ -438,3 +440,22 @@ def test_verify_plan_restoring_through_the_manager(tmp_path: Path) -> None:
     assert manager.plan(values(0), "latest~1").ok
     with manager.restoring() as getter:
         assert checkpoint.Restoring is type(getter)
+
+
+def test_a_manager_goes_to_another_process_and_stays_with_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    manager = CheckpointManager("run", keep=[KeepLast(2), KeepTagged("paper*")], prefix="ema", best="loss:max")
+    manager.async_save(1, {"a": np.ones(3)}, metrics={"loss": 1.0})
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    other = pickle.loads(pickle.dumps(manager))
+    manager.wait()
+    other.save(2, {"a": np.ones(3)}, metrics={"loss": 2.0})
+    other.save(3, {"a": np.ones(3)}, metrics={"loss": 1.5})
+    assert [info.step for info in manager.list()] == [2, 3]
+    assert other.best() == manager.best()
+    assert (other.keep, repr(other)) == (manager.keep, repr(manager))
+    assert sorted(path.name for path in tmp_path.rglob("*.h5")) == ["ema-000000002.h5", "ema-000000003.h5"]
+    assert copy.deepcopy(manager).latest() == manager.latest()
