@@ -77,7 +77,7 @@ class Plan:
     tail: bytes = field(init=False)
     image: Numbers = field(init=False)
     _chunk_headers: dict[int, int] = field(init=False, default_factory=dict)
-    _flags: tuple[frozenset[str] | None, Numbers] | None = field(init=False, default=None)
+    _flags: tuple[frozenset[str], Numbers] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         try:
@@ -189,13 +189,12 @@ class Plan:
 
     def flags(self, trainable: frozenset[str] | None) -> Numbers:
         """Return the index's flags of all variables, given the names of the trainable ones."""
+        rows = len(self.names)
+        if trainable is None:
+            return np.zeros(rows, np.uint8)
         kept = self._flags
         if kept is None or kept[0] is not trainable:
-            rows = len(self.names)
-            if trainable is None:
-                flags = np.zeros(rows, np.uint8)
-            else:
-                flags = np.fromiter(map(trainable.__contains__, self.names), np.uint8, rows) + np.uint8(1)
+            flags = np.fromiter(map(trainable.__contains__, self.names), np.uint8, rows) + np.uint8(1)
             self._flags = kept = trainable, flags
         return kept[1]
 

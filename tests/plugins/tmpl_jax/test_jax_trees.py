@@ -127,3 +127,13 @@ def test_arrays_on_several_devices(tmp_path: Path) -> None:
     command = [sys.executable, "-c", DEVICES, str(tmp_path / "x.h5")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_tree_with_two_names_alike_is_refused_unless_all_of_it_is_left_out(tmp_path: Path) -> None:
+    source = {"w": np.ones(2), "opt": ({"a/b": jnp.ones(2), "a": {"b": jnp.ones(3)}},)}
+    for how in ({}, {"include": "*/b"}, {"exclude": "*/b"}):
+        with pytest.raises(SaveError, match="'0/a/b'") as found:
+            checkpoint.save(tmp_path / "x.h5", source, **how)
+        assert found.value.__notes__ == ["this is in 'opt'"]
+    checkpoint.save(tmp_path / "x.h5", source, exclude="opt/")
+    assert list(checkpoint.load(tmp_path / "x.h5")) == ["w"]
