@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pluggy
 
@@ -172,7 +172,7 @@ class PluginRegistry:
         raise UnreadableError(
             f"{str(path)!r} is not a checkpoint in any known format: {_nature(path)}; "
             f"tried {', '.join(tried) or 'none'}",
-            hint=self._unusable(),
+            hint=self._unusable() or (_OF_A_DIRECTORY if path.is_dir() else ""),
         )
 
     # -- hooks -----------------------------------------------------------------------------------------------------
@@ -306,6 +306,8 @@ class PluginRegistry:
                 owners.setdefault((offer.kind, offer.name), []).append(plugin)
         return owners
 
+
+_OF_A_DIRECTORY: Final = "name a file in it; checkpoint.CheckpointManager(directory) finds the latest or the best one"
 
 _default: PluginRegistry | None = None
 _default_lock = threading.Lock()

@@ -16,8 +16,8 @@ from tmplcore.variable import Variable
 
 __all__ = ["JaxAdapter"]
 
-# What makes a tree one of arrays; a tuple of numbers is none.
-_ARRAYS: Final = (jax.Array, np.ndarray, np.generic, jax.ShapeDtypeStruct)
+_OF_JAX: Final = (jax.Array, jax.ShapeDtypeStruct)
+_ARRAYS: Final = (*_OF_JAX, np.ndarray, np.generic)
 # What a leaf of such a tree may be.
 _LEAVES: Final = (*_ARRAYS, bool, int, float, complex)
 
@@ -35,14 +35,19 @@ class JaxAdapter(Adapter):
         return _slot(name, value, replace) if isinstance(value, jax.Array | jax.ShapeDtypeStruct) else None
 
     def tree(self, value: Any) -> Tree | None:
-        """Return the leaves of a tree: of one that has arrays among them, or no leaves at all."""
+        """Return the leaves of a tree that has arrays among them, or no leaves at all.
+
+        Arrays of NumPy count where a field has a name, as in a state of optax that was fetched from its device: a list
+        of them is matched by position alone, which the core refuses.
+        """
         if value is None or isinstance(value, jax.Array | np.ndarray | str | bytes | int | float):
             return None
         paths, structure = jax.tree_util.tree_flatten_with_path(value, is_leaf=_is_variable)
         leaves = [leaf for _, leaf in paths]
         if any(leaf is value or _is_variable(leaf) for leaf in leaves):
             return None
-        if leaves and not any(isinstance(leaf, _ARRAYS) for leaf in leaves):
+        has_fields = any(isinstance(key, jax.tree_util.GetAttrKey) for path, _ in paths for key in path)
+        if leaves and not any(isinstance(leaf, _ARRAYS if has_fields else _OF_JAX) for leaf in leaves):
             return None
         slots: dict[str, Slot] = {}
         refused: dict[str, SaveError] = {}

@@ -56,7 +56,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Reader:
         ...     print(reader.meta.step, reader["dense/kernel"], reader["dense/kernel"][0, :2])
         7 <dense/kernel (2, 3) float32> [1. 1.]
     """
-    path = Path(path)
+    path = _as_path(path)
     return format_of(default_registry().detect(path)).open(path)
 
 
@@ -115,7 +115,7 @@ def save(
         >>> checkpoint.load(path)
         {'w': array([0., 1., 2.])}
     """
-    place = Path(path)
+    place = _as_path(path)
     plugin = writer_for(place, format)
     from tmplcore.checkpoint.state import state_of  # imported when needed: to read takes none of the targets
 
@@ -179,6 +179,16 @@ def opened(path: str | os.PathLike[str] | Reader, damaged: bool = False) -> Iter
     else:
         with open_damaged(path) if damaged else open_checkpoint(path) as reader:
             yield reader
+
+
+def _as_path(path: Any) -> Path:
+    try:
+        return Path(path)
+    except TypeError:
+        raise InvalidTypeError(
+            f"a checkpoint is named by its path, not by a {type(path).__name__}",
+            hint="the path comes first: save(path, source), restore(path, target)",
+        ) from None
 
 
 @functools.cache
@@ -283,7 +293,9 @@ def metadata(
 
 
 def json_values(user: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a user gave as `meta=` as JSON values: numbers of NumPy become Python's, tuples become lists.
+    """Return what a user gave as `meta=` as JSON values.
+
+    Numbers of NumPy become Python's, tuples become lists, and numbers as keys become text.
 
     Raises:
         InvalidTypeError: Something in it is no JSON value; it says what and where.
@@ -295,9 +307,23 @@ def json_values(user: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(user, Mapping):
         raise InvalidTypeError(f"meta is a mapping, not {user!r}", hint="meta={'note': 'lower rate'}")
     try:
-        return {str(key): _json_value(value, f"meta[{key!r}]") for key, value in user.items()}
+        return _json_object(user, "meta")
     except RecursionError:
         raise InvalidTypeError("meta holds itself, or is nested too deep", hint="use flat dicts") from None
+
+
+def _json_object(mapping: Mapping[Any, Any], where: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if not isinstance(key, str | int | float | np.integer):
+            raise InvalidTypeError(
+                f"{where} has the key {key!r}, and the keys of JSON objects are text",
+                hint="{str(key): value for …}, or a list of pairs: list(mapping.items())",
+            )
+        if str(key) in found:
+            raise InvalidTypeError(f"{where} has two keys that are {str(key)!r} as text", hint="rename one of them")
+        found[str(key)] = _json_value(value, f"{where}[{key!r}]")
+    return found
 
 
 def _json_value(value: Any, where: str) -> Any:
@@ -306,7 +332,7 @@ def _json_value(value: Any, where: str) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _json_value(item, f"{where}[{key!r}]") for key, item in value.items()}
+        return _json_object(value, where)
     if isinstance(value, list | tuple):
         return [_json_value(item, f"{where}[{number}]") for number, item in enumerate(value)]
     raise InvalidTypeError(
@@ -373,8 +399,8 @@ def _nonfinite(value: np.ndarray | LazyVariable) -> int:
 
 def _number(name: str, value: Any) -> float:
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         raise InvalidTypeError(
             f"the metric {name!r} is a number, not {value!r}", hint="metrics={'loss': 0.31}"
         ) from None

@@ -195,6 +195,9 @@ class LazyVariable(ABC):
         value = self[...]
         return value if dtype is None else value.astype(dtype)
 
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{self!r} is in a file: pickle its value, variable[...], or the open checkpoint")
+
     def __repr__(self) -> str:
         return f"<{self.name} {self.shape} {self.dtype}>"
 
@@ -338,6 +341,12 @@ class Reader(Mapping[str, LazyVariable], ABC):
 
     def close(self) -> None:
         """Give the file back. Mapped arrays that were handed out stay valid."""
+
+    def __reduce__(self) -> Any:
+        # Another process opens the file anew: a descriptor of this one means something else there.
+        from tmplcore.checkpoint.files import open_checkpoint
+
+        return open_checkpoint, (self.path.absolute(),)
 
     def __enter__(self) -> Self:
         return self

@@ -52,7 +52,7 @@ class Policy:
     __slots__ = ("_rules",)
 
     def __init__(self, name: str, given: str | Mapping[str, str], answers: tuple[str, ...]) -> None:
-        rules = {"*": given} if isinstance(given, str) else given
+        rules = given if isinstance(given, Mapping) else {"*": given}
         for answer in rules.values():
             if answer not in answers:
                 raise InvalidArgumentError(f"{name}={answer!r} is not a policy", hint=f"it is {' or '.join(answers)}")

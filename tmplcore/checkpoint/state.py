@@ -170,6 +170,8 @@ def state_of(value: Any, chosen: Selection = _EVERYTHING) -> State:
         return _roster_state(roster, value)
     if (variables := _variables(value)) is not None:
         return _variable_state(variables, value)
+    if hasattr(value, "__array__") or isinstance(value, np.generic):
+        raise InvalidTypeError(f"this {type(value).__name__} has no name", hint='give it one: {"weights": array}')
     for adapter in adapters():
         if (tree := adapter.tree(value)) is not None:
             _check_refused(tree, "", chosen)

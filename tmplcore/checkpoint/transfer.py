@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,10 @@ __all__ = ["restore"]
 
 # Values that cannot be read straight into their place are read this many bytes at a time.
 _BATCH_BYTES = 16 << 20
+# Progress is told about this often.
+_PART_BYTES = 64 << 20
+
+_nbytes: Final = attrgetter("nbytes")
 
 
 def restore(
@@ -165,17 +169,18 @@ def move(reader: Reader, state: State, moves: Moves, *, verify: bool, progress: 
     if more:
         direct = {**direct, **more}
     done: list[str] = []
-    with _overwriting(done, direct, names):
-        reader.fill(direct, verify=verify)
-    if progress is not None:
-        progress(sum(map(attrgetter("nbytes"), direct.values())))
-    if others:
-        done += map(names.get, direct, direct)
+    for part in [direct] if progress is None else _parts(direct):
+        with _overwriting(done, part, names):
+            reader.fill(part, verify=verify)
+            if progress is not None:
+                progress(sum(map(_nbytes, part.values())))
+        if others or progress is not None:
+            done += map(names.get, part, part)
     for batch in _batches(others):
         with _overwriting(done, (), {}):
             _move_batch(reader, batch, done, verify)
-        if progress is not None:
-            progress(sum(one.source.nbytes for one in batch))
+            if progress is not None:
+                progress(sum(one.source.nbytes for one in batch))
 
 
 class Move(NamedTuple):
@@ -230,6 +235,20 @@ def _batches(moves: Sequence[Move]) -> Iterator[list[Move]]:
         size += one.source.nbytes
     if batch:
         yield batch
+
+
+def _parts(arrays: Mapping[str, np.ndarray]) -> Iterator[Mapping[str, np.ndarray]]:
+    """Yield arrays in parts, after each of which there is progress to tell."""
+    part: dict[str, np.ndarray] = {}
+    size = 0
+    for name, array in arrays.items():
+        part[name] = array
+        size += array.nbytes
+        if size >= _PART_BYTES:
+            yield part
+            part, size = {}, 0
+    if part:
+        yield part
 
 
 @contextlib.contextmanager

@@ -55,6 +55,8 @@ class NativeReader(Reader):
 
     def __init__(self, path: Path, *, damaged: bool = False) -> None:
         self.path = path
+        self._fd = -1
+        self._map: FileMap | None = None
         try:
             self._fd = os.open(path, _FLAGS)
         except FileNotFoundError:
@@ -67,7 +69,6 @@ class NativeReader(Reader):
             if not stat.S_ISREG(about.st_mode):
                 raise UnreadableError("it is not a file")
             self.size = about.st_size
-            self._map: FileMap | None = None
             head = self._head()
             self.index = self._decoded(head, getattr(about, "st_blocks", 1 << 40) * 512)
             problems = self.structure_damage(head)
@@ -77,14 +78,14 @@ class NativeReader(Reader):
                     hint = "it was cut short: tmplctl verify says what is whole, and --salvage writes that"
                 raise DamagedError(problems[0].problem, hint=hint, damage=problems)
         except EOFError as error:
-            os.close(self._fd)
+            self.close()
             raise DamagedError(f"{path} is cut short: {error}") from None
         except UnreadableError as error:
-            os.close(self._fd)
+            self.close()
             error.args = (f"{path}: {error}",)
             raise
         except BaseException:
-            os.close(self._fd)
+            self.close()
             raise
 
     def _head(self) -> bytes:
@@ -416,6 +417,9 @@ class NativeReader(Reader):
         self._map = None
         if fd >= 0:
             os.close(fd)
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _any(of_kind: list[bool], types: np.ndarray) -> np.ndarray:

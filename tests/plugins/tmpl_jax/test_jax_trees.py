@@ -14,7 +14,7 @@ import optax
 import pytest
 
 from tmplcore import checkpoint
-from tmplcore.errors import SaveError
+from tmplcore.errors import InvalidTypeError, SaveError
 
 
 def params(value: float = 1.0) -> dict:
@@ -48,6 +48,15 @@ def test_the_state_of_an_optimizer_goes_on(tmp_path: Path, name: str, fetched: b
     host = jax.device_get({"params": params(), "state": optimizer.init(params())})
     checkpoint.restore(tmp_path / "x.h5", host)
     jax.tree.map(np.testing.assert_array_equal, host, saved)
+
+
+@pytest.mark.parametrize("source", [[np.zeros(1)], (np.zeros(1), {"w": np.ones(2)}), [1.0, 2.0], np.zeros(3)])
+def test_a_list_of_arrays_of_numpy_is_refused_as_it_is_without_jax(tmp_path: Path, source: object) -> None:
+    with pytest.raises(InvalidTypeError):
+        checkpoint.save(tmp_path / "x.h5", source)
+    if not isinstance(source, np.ndarray):
+        with pytest.raises(SaveError, match="no array"):
+            checkpoint.save(tmp_path / "x.h5", {"layers": source})
 
 
 def test_two_parts_of_one_name_are_refused(tmp_path: Path) -> None:

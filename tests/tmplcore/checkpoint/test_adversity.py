@@ -238,3 +238,20 @@ def test_nothing_warns_in_ordinary_use(tmp_path: Path) -> None:
                 manager.async_save(step + 10, VALUES)
                 manager.wait()
                 manager.rm(step + 10)
+
+
+def test_keys_of_meta_that_text_cannot_be_are_refused(tmp_path: Path) -> None:
+    for meta, what in (({"a": {(1, 2): 3}}, r"meta\['a'\] has the key \(1, 2\)"), ({1: "a", "1": "b"}, "two keys")):
+        with pytest.raises(InvalidTypeError, match=what):
+            checkpoint.save(tmp_path / "x.h5", {"w": np.ones(1)}, meta=meta)
+
+
+def test_metrics_are_numbers_of_any_kind(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    metrics = {"loss": torch.tensor(1.5, requires_grad=True), "one": np.array([2.5]), "half": np.float16(0.5), "n": 3}
+    checkpoint.save(tmp_path / "x.h5", {"w": np.ones(1)}, metrics=metrics)
+    with checkpoint.open(tmp_path / "x.h5") as reader:
+        assert reader.meta.metrics == {"loss": 1.5, "one": 2.5, "half": 0.5, "n": 3.0}
+    for bad in (10**400, np.ones(2), torch.ones(2), 1j, None, "low"):
+        with pytest.raises(InvalidTypeError, match="metric 'loss'"):
+            checkpoint.save(tmp_path / "y.h5", {"w": np.ones(1)}, metrics={"loss": bad})

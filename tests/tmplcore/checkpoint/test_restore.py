@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import pickle
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,6 +18,7 @@ from tmplcore.errors import (
     InvalidTypeError,
     RestoreError,
     SaveError,
+    UnreadableError,
     VariableMissingError,
 )
 
@@ -353,3 +356,68 @@ def test_init_starts_a_live_variable_anew_and_skip_leaves_it(tmp_path: Path) -> 
     for name in ("net/shaped", "net/new", "net/parts/part_0", "net/parts/part_1"):
         np.testing.assert_array_equal(now[name], first[name])
         assert (first[name] != 5).all()
+
+
+def test_progress_is_told_on_the_way_and_may_stop_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.h5"
+    model = {name: np.ones(5 << 20) for name in "abcd"}  # 40 MiB each
+    checkpoint.save(path, model, durable=False)
+    calls: list[int] = []
+    into = {name: np.zeros(5 << 20) for name in "abcd"}
+    assert len(checkpoint.restore(path, into, progress=calls.append).matched) == 4
+    assert all((value == 1).all() for value in into.values())
+    assert calls == [80 << 20, 80 << 20]
+
+    class Stopped(Exception):
+        pass
+
+    def stop(nbytes: int) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped) as caught:
+        checkpoint.restore(path, into, progress=stop)
+    assert "overwritten by then: a, b (2 variables" in caught.value.__notes__[0]
+
+
+def test_what_is_easily_mistaken_is_explained(path: Path) -> None:
+    for call, error, message, hint in (
+        (lambda: checkpoint.save(target(), path), InvalidTypeError, "path, not by a dict", "path comes first"),
+        (lambda: checkpoint.restore(target(), path), InvalidTypeError, "path, not by a dict", "path comes first"),
+        (
+            lambda: checkpoint.save(path.with_name("n.h5"), np.ones(3)),
+            InvalidTypeError,
+            "no name",
+            '{"weights": array}',
+        ),
+        (lambda: checkpoint.restore(path, np.float32(3)), InvalidTypeError, "no name", '{"weights": array}'),
+        (lambda: checkpoint.restore(path.parent, target()), UnreadableError, "is a directory", "CheckpointManager"),
+        (lambda: checkpoint.plan(path, target(), missing=False), InvalidArgumentError, "missing=False", "skip"),
+    ):
+        with pytest.raises(error, match=message) as caught:
+            call()
+        assert hint in caught.value.hint
+
+
+def test_an_open_checkpoint_goes_to_another_process_by_its_path(path: Path) -> None:
+    with checkpoint.open(path) as reader:
+        with pickle.loads(pickle.dumps(reader)) as other:
+            assert (other.fd != reader.fd, other.meta) == (True, reader.meta)
+            np.testing.assert_array_equal(other["m/w"][...], reader["m/w"][...])
+        assert reader["m/b"][0] == 1
+        with pytest.raises(TypeError, match="pickle its value"):
+            pickle.dumps(reader["m/w"])
+
+
+@pytest.mark.parametrize("ending", ["h5", "npz", "safetensors"])
+def test_checkpoints_that_nobody_closes_keep_no_file_open(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"x.{ending}"
+    checkpoint.save(path, {"a": np.ones(3)})
+    variable = checkpoint.open(path)["a"]
+    gc.collect()
+    before = len([*Path("/proc/self/fd").iterdir()])
+    for _ in range(20):
+        checkpoint.open(path)["a"][...]
+        checkpoint.restoring(path)
+    gc.collect()
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+    assert variable[0] == 1  # its checkpoint lives as long as it does
