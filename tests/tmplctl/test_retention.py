@@ -1,5 +1,8 @@
 """`tmplctl prune`, `tag`, `untag`, `rm`."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tmplcore.checkpoint import CheckpointManager
@@ -69,6 +72,29 @@ def test_without_rules_nothing_is_deleted(project, fails, steps):
     (project / "tmpl.toml").write_text("seed = 1\n")
     assert "no rule says what to keep" in fails(2, "prune").err
     assert steps() == STEPS
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tmplcore.checkpoint.commit import committed
+with committed(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half a file")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_save_left_behind_goes_without_a_rule(project, modes, tmplctl, fails, steps, schemas):
+    subprocess.run([sys.executable, "-c", KILLED, "checkpoints/step-000000400.h5"], cwd=project, check=False)
+    (half,) = (path for path in (project / "checkpoints").iterdir() if path.read_bytes() == b"half a file")
+    assert "leave out one of them" in fails(2, "prune", "--tmp", "--keep-last", "1").err
+    found = modes("prune", "--tmp", "-n", width=120)
+    assert f"would delete checkpoints/{half.name}: left by a process that is gone" in found.human.out
+    schemas.validate(found.json.json)
+    assert half.exists()
+    assert tmplctl("prune", "--tmp").code == 0
+    assert not half.exists()
+    assert steps() == STEPS  # though the configured rules keep two
 
 
 def test_what_is_not_ours_is_never_deleted(project, tmplctl):

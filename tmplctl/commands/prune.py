@@ -24,6 +24,7 @@ EXAMPLES = (
     "tmplctl prune --keep-last 3 --keep-every 1000",
     "tmplctl prune --keep-best loss:min:3 --keep-within 7d -n",
     "tmplctl prune --keep-last 1 --keep-tag 'release-*'",
+    "tmplctl prune --tmp                       only what crashed saves left behind",
 )
 
 
@@ -46,6 +47,9 @@ def command(
             "--keep-tag", metavar="PATTERN", autocompletion=complete_tags, help="Only these tags protect, not all."
         ),
     ] = None,
+    temporary: Annotated[
+        bool, typer.Option("--tmp", help="Only what crashed processes left behind; no checkpoint.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be deleted, and why.")] = False,
 ) -> Report:
     """Delete the checkpoints that no rule keeps, and what crashed processes left behind; print the reason for each.
@@ -55,9 +59,14 @@ def command(
     """
     session: Session = context.find_root().obj
     rules = _rules(last, every, best, within, tags)
+    if temporary:
+        if rules:
+            raise UsageError("--tmp deletes no checkpoint, so it takes no rule", hint="leave out one of them")
+        return Outcome(session.manager.prune((), dry_run=dry_run), session)
     if not rules and not session.manager.keep:
         raise UsageError(
-            "no rule says what to keep", hint="--keep-last 5, or a table [checkpoints.keep] in the configuration"
+            "no rule says what to keep",
+            hint="--keep-last 5, or a table [checkpoints.keep] in the configuration; --tmp deletes no checkpoint",
         )
     _check_metrics(session, rules)
     return Outcome(session.manager.prune(rules or None, dry_run=dry_run), session)
