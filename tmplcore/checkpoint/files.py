@@ -62,7 +62,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Reader:
 
 def open_damaged(path: str | os.PathLike[str]) -> Reader:
     """Open a checkpoint as far as it can be understood; raises as `open_checkpoint`."""
-    path = Path(path)
+    path = _as_path(path)
     return format_of(default_registry().detect(path)).open_damaged(path)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import pickle
 from pathlib import Path
 from types import MappingProxyType
@@ -421,3 +422,10 @@ def test_checkpoints_that_nobody_closes_keep_no_file_open(tmp_path: Path, ending
     gc.collect()
     assert len([*Path("/proc/self/fd").iterdir()]) == before
     assert variable[0] == 1  # its checkpoint lives as long as it does
+
+
+@pytest.mark.parametrize("what", ["save", "open", "load", "verify", "plan", "restore", "convert", "diff"])
+def test_a_file_object_is_no_path(tmp_path: Path, what: str) -> None:
+    arguments = {"open": [], "load": [], "verify": [], "convert": [tmp_path / "y.h5"], "diff": [tmp_path / "y.h5"]}
+    with pytest.raises(InvalidTypeError, match="by its path, not by a BytesIO"):
+        getattr(checkpoint, what)(io.BytesIO(), *arguments.get(what, [{"w": np.ones(2)}]))
