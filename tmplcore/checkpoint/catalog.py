@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +16,10 @@ from tmplcore.checkpoint.reports import CheckpointInfo
 from tmplcore.checkpoint.retention import KeepBest, best_of
 from tmplcore.checkpoint.steps import Found, Steps
 from tmplcore.checkpoint.tags import Tags
+from tmplcore.checkpoint.warning import warn
 from tmplcore.errors import CheckpointNotFoundError
 
-__all__ = ["Catalog", "warn"]
+__all__ = ["Catalog"]
 
 MOST_LISTED = 6  # steps, in the hint of an error
 
@@ -126,8 +126,3 @@ class Catalog:
 def _listed(infos: Sequence[CheckpointInfo]) -> str:
     steps = [str(info.step) for info in infos]
     return ", ".join(steps if len(steps) <= MOST_LISTED else [*steps[:2], "…", *steps[-3:]])
-
-
-def warn(message: str) -> None:
-    """Warn at the line that called the method."""
-    warnings.warn(message, UserWarning, stacklevel=3)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from tmplcore import checkpoint
-from tmplcore.checkpoint.catalog import warn
 from tmplcore.checkpoint.reports import CheckpointInfo, RestoreReport
 from tmplcore.checkpoint.steps import Steps
+from tmplcore.checkpoint.warning import warn
 from tmplcore.errors import CheckpointNotFoundError, DamagedError
 
 __all__ = ["restore_latest", "use_found"]

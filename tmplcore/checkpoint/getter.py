@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,6 +18,7 @@ from tmplcore.checkpoint.patterns import Selection
 from tmplcore.checkpoint.planning import MISMATCH, MISSING, Policy, Rules
 from tmplcore.checkpoint.rename import RenameRules
 from tmplcore.checkpoint.reports import RestoreEntry, RestoreReport
+from tmplcore.checkpoint.warning import warn
 from tmplcore.dtypes import as_dtype
 from tmplcore.errors import RestoreError
 from tmplcore.initial import as_constant, is_constant
@@ -164,7 +164,7 @@ class Restoring:
                 "rename= maps names; cast=True converts dtypes",
             )
         if action == "warn":
-            warnings.warn(f"{self._reader.path}: {entry.name}: {entry.reason}", UserWarning, stacklevel=2)
+            warn(f"{self._reader.path}: {entry.name}: {entry.reason}")
         variable = next_getter(name, **kwargs)
         self._entries[entry.name] = (kind, entry._replace(action=action))
         return variable

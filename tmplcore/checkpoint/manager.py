@@ -15,7 +15,7 @@ import numpy as np
 
 from tmplcore import checkpoint
 from tmplcore.checkpoint import retention
-from tmplcore.checkpoint.catalog import Catalog, warn
+from tmplcore.checkpoint.catalog import Catalog
 from tmplcore.checkpoint.commit import clean, discard, exists, leftovers
 from tmplcore.checkpoint.fallback import restore_latest, use_found
 from tmplcore.checkpoint.files import (
@@ -38,6 +38,7 @@ from tmplcore.checkpoint.retention import KeepBest, KeepRule
 from tmplcore.checkpoint.snapshots import Spare, Worker
 from tmplcore.checkpoint.steps import StepNames, Steps
 from tmplcore.checkpoint.tags import Tags, check_tag
+from tmplcore.checkpoint.warning import warn
 from tmplcore.errors import (
     InvalidArgumentError,
     LockedError,

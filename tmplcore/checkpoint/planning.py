@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import os
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple, final
 
@@ -19,6 +18,7 @@ from tmplcore.checkpoint.rename import RenameRules
 from tmplcore.checkpoint.reports import RestoreEntry, RestoreReport
 from tmplcore.checkpoint.slots import Slot
 from tmplcore.checkpoint.state import Place, State, state_of
+from tmplcore.checkpoint.warning import warn
 from tmplcore.errors import InvalidArgumentError, RestoreError
 
 __all__ = ["Policy", "Transfer", "make_plan", "plan", "refuse"]
@@ -228,7 +228,7 @@ def refuse(report: RestoreReport) -> None:
         )
     for entry in (*report.missing, *report.unexpected, *report.mismatched):
         if entry.action == "warn":
-            warnings.warn(f"{report.path}: {entry.name}: {entry.reason}", UserWarning, stacklevel=4)
+            warn(f"{report.path}: {entry.name}: {entry.reason}")
 
 
 def _advice(report: RestoreReport) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -31,6 +30,7 @@ from tmplcore.checkpoint.reports import RestoreReport
 from tmplcore.checkpoint.sharded import pieces
 from tmplcore.checkpoint.slots import Slot
 from tmplcore.checkpoint.state import State, state_of
+from tmplcore.checkpoint.warning import warn
 from tmplcore.errors import BackendError, DamagedError
 
 __all__ = ["restore"]
@@ -129,7 +129,7 @@ def _start_anew(state: State, report: RestoreReport) -> None:
             try:
                 state.slot(entry.name).start_anew()
             except BackendError as error:
-                warnings.warn(f"{entry.name} keeps its value: {error}", UserWarning, stacklevel=3)
+                warn(f"{entry.name} keeps its value: {error}")
 
 
 def check(reader: Reader, names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ import pickle
 import shutil
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -440,6 +441,24 @@ def test_verify_plan_restoring_through_the_manager(tmp_path: Path) -> None:
     assert manager.plan(values(0), "latest~1").ok
     with manager.restoring() as getter:
         assert checkpoint.Restoring is type(getter)
+
+
+def test_warnings_point_at_the_program(tmp_path: Path) -> None:
+    manager = filled(tmp_path, 1, 5)
+    manager.path(5).write_bytes(manager.path(5).read_bytes()[:-100])
+    extra = {**values(0), "extra": np.zeros(1)}
+    for call in (
+        manager.latest,
+        lambda: manager.restore(values(0)),
+        lambda: manager.save(3, values(3)),
+        lambda: manager.restore(extra, 1, missing="warn"),
+        lambda: checkpoint.restore(manager.path(1), extra, missing="warn"),
+    ):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        assert caught
+        assert {warning.filename for warning in caught} == {__file__}
 
 
 def test_a_manager_goes_to_another_process_and_stays_with_its_directory(
