@@ -131,6 +131,20 @@ class Selection:
             return False
         return self.include is None or any(fits(name) for fits in self._include for name in names)
 
+    def reaches(self, scope: str) -> bool:
+        """Tell whether a name below a scope might be taken, where nobody knows which names there are.
+
+        Example:
+            >>> chosen = Selection(["dense/", "*/Adam"], "conv/")
+            >>> chosen.reaches("dense"), chosen.reaches("other"), chosen.reaches("conv")
+            (True, True, False)
+            >>> Selection("dense/").reaches("other")
+            False
+        """
+        if any(fits(name) for fits in self._exclude for name in (scope, f"{scope}/")):
+            return False
+        return self.include is None or any(_may_fit_below(pattern, scope) for pattern in self.include)
+
     def idle(self, names: Iterable[str]) -> list[str]:
         """Return the patterns of `include` that fit none of the names; each is nearly always a slip of the pen."""
         names = list(names)
@@ -139,6 +153,16 @@ class Selection:
             for pattern, fits in zip(self.include or (), self._include, strict=True)
             if not any(fits(name) for name in names)
         ]
+
+
+def _may_fit_below(pattern: str, scope: str) -> bool:
+    if pattern.startswith(REGEX) or pattern == "/":
+        return True
+    below = f"{scope}/"
+    head = re.split(r"[*?]", pattern, maxsplit=1)[0]
+    if head == pattern and not pattern.endswith("/"):
+        return pattern == scope or pattern.startswith(below)
+    return head.startswith(below) or below.startswith(head)
 
 
 def _patterns(patterns: str | Iterable[str]) -> tuple[str, ...]:

@@ -335,8 +335,7 @@ def _mapping_slots(mapping: Mapping[str, Any], chosen: Selection) -> tuple[dict[
         try:
             return next((tree for adapter in known if (tree := adapter.tree(value)) is not None), None)
         except SaveError as error:
-            # Its names are not known: only who leaves out the whole scope surely wants none of them.
-            if not Selection(exclude=chosen.exclude)(f"{name}/"):
+            if not chosen.reaches(name):
                 return Tree({}, lambda: value)
             error.add_note(f"this is in {name!r}")
             raise

@@ -24,7 +24,7 @@ EXAMPLES = (
     "tmplctl prune --keep-last 3 --keep-every 1000",
     "tmplctl prune --keep-best loss:min:3 --keep-within 7d -n",
     "tmplctl prune --keep-last 1 --keep-tag 'release-*'",
-    "tmplctl prune --tmp                       only what crashed saves left behind",
+    "tmplctl prune --tmp                       only what killed saves left behind",
 )
 
 

@@ -135,5 +135,6 @@ def test_a_tree_with_two_names_alike_is_refused_unless_all_of_it_is_left_out(tmp
         with pytest.raises(SaveError, match="'0/a/b'") as found:
             checkpoint.save(tmp_path / "x.h5", source, **how)
         assert found.value.__notes__ == ["this is in 'opt'"]
-    checkpoint.save(tmp_path / "x.h5", source, exclude="opt/")
-    assert list(checkpoint.load(tmp_path / "x.h5")) == ["w"]
+    for number, how in enumerate(({"exclude": "opt/"}, {"exclude": "opt"}, {"include": "w"}, {"include": "w*"})):
+        checkpoint.save(tmp_path / f"{number}.h5", source, **how)
+        assert list(checkpoint.load(tmp_path / f"{number}.h5")) == ["w"]
