@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -47,11 +48,9 @@ def workload(kind: str) -> Arrays:
     return {f"layer_{n // 10}/v{n % 10}": array(256) for n in range(10_000)}
 
 
-class Peer:
-    """One way to keep variables in files; what it cannot do it leaves out."""
+class Peer(ABC):
+    """One way to keep variables in files. It may have `list` and `load`, which are given the path."""
 
-    lists = True
-    loads = True
     cheap = True  # worth running on 100,000 variables
 
     def path(self, directory: Path) -> Path:
@@ -61,14 +60,9 @@ class Peer:
         """What `save` is given, made before the clock runs."""
         return arrays
 
+    @abstractmethod
     def save(self, path: Path, arrays: Arrays, durable: bool) -> None:
-        raise NotImplementedError
-
-    def list(self, path: Path) -> Any:
-        raise NotImplementedError
-
-    def load(self, path: Path) -> Any:
-        raise NotImplementedError
+        """Write a file, or a directory, at a path where nothing is or what the last save wrote."""
 
     def finish(self, path: Path, durable: bool) -> None:
         if durable:
@@ -79,8 +73,6 @@ class Peer:
 
 
 class Raw(Peer):
-    lists = False
-
     def prepare(self, arrays: Arrays) -> Any:
         small = max(a.nbytes for a in arrays.values()) < 1 << 20
         return [b"".join(arrays.values())] if small else list(arrays.values())
@@ -141,7 +133,6 @@ class Ours(Peer):
 class Floor(Peer):
     """Each array looked at once, gathered and hashed while it is in the cache; as many bytes written; no format."""
 
-    lists = loads = False
     step = 4000
 
     def prepare(self, arrays: Arrays) -> Any:
@@ -194,8 +185,6 @@ class Floor(Peer):
 
 
 class Store(Peer):
-    lists = loads = False
-
     def path(self, directory: Path) -> Path:
         from tmplcore.checkpoint import CheckpointManager
 
@@ -355,7 +344,6 @@ class Dcp(Peer):
 
 class Orbax(Peer):
     cheap = False
-    lists = False
 
     def __init__(self) -> None:
         import orbax.checkpoint as ocp

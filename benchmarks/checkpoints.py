@@ -125,7 +125,7 @@ def child(name: str, kind: str, directory: Path) -> dict[str, float]:
     with measured(out, "durable"):
         peer.save(path, given, True)
     out["bytes"] = sum(p.stat().st_size for p in ([path] if path.is_file() else path.rglob("*")) if p.is_file())
-    if peer.lists:
+    if hasattr(peer, "list"):
         peer.list(path)
         with measured(out, "list_once"):
             peer.list(path)
@@ -143,7 +143,7 @@ def child(name: str, kind: str, directory: Path) -> dict[str, float]:
         forget(path)
         with measured(out, "into_cold"):
             peer.into(path, arrays)
-    if not peer.loads:
+    if not hasattr(peer, "load"):
         return out
     with measured(out, "load"):
         kept = peer.load(path)
