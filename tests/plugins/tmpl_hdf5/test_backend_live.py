@@ -11,6 +11,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from tests.plugins.tmpl_hdf5.working_files import make
 from tmpl_hdf5.backend import HDF5Backend
 from tmpl_hdf5.backend_options import HDF5Options
 from tmplcore import checkpoint
@@ -21,13 +22,6 @@ from tmplcore.testing.backend import BackendContract, Given, sample, spec
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "deep" / "er" / "run.h5"
-
-
-def make(path, **values):
-    backend = HDF5Backend(path)
-    for name, value in values.items():
-        backend.create(spec(name, np.shape(value)), Given(value))
-    backend.close()
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux says by which name a file was opened")

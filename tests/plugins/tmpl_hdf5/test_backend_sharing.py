@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.plugins.tmpl_hdf5.working_files import make
 from tmpl_hdf5 import backend_file
 from tmpl_hdf5.backend import HDF5Backend
 from tmplcore import checkpoint
@@ -59,13 +60,6 @@ backend.close()
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "deep" / "er" / "run.h5"
-
-
-def make(path, **values):
-    backend = HDF5Backend(path)
-    for name, value in values.items():
-        backend.create(spec(name, np.shape(value)), Given(value))
-    backend.close()
 
 
 def test_a_file_that_another_process_makes_at_the_same_time(path, monkeypatch):
