@@ -29,9 +29,11 @@ def is_path(session: Session, text: str) -> bool:
         return True
     if any(text.endswith(plugin.suffixes) for plugin in session.registry.formats()):
         return True  # a file that is not there, rather than a tag that is not
-    if "." not in text:  # a prefix that some format may know, such as `model.ckpt`; no word and no number has a dot
+    from tmplcore.checkpoint.references import Reference
+
+    if Reference.parse(text).tag != text:  # `latest`, `best~1`, a step: never a path, whatever files there are
         return False
-    return _some_format_reads(session, Path(text))
+    return _some_format_reads(session, Path(text))  # a prefix of files, such as TensorFlow's `model.ckpt`
 
 
 def resolve(session: Session, text: str) -> Path:

@@ -178,6 +178,17 @@ def test_a_checkpoint_of_several_files_is_verified_once(tmp_path, tmplctl):
     ]
 
 
+def test_a_prefix_of_files_needs_no_dot_and_is_no_word(project, tmplctl, fails):
+    source = f"{Path(__file__).parents[2]}/examples/g2p/g2p_infer_v2/model.ckpt"
+    for name in ("model_epoch_14", "latest", "100"):
+        for part in (".index", ".data-00000-of-00001"):
+            (project / f"{name}{part}").write_bytes(Path(source + part).read_bytes())
+    assert tmplctl("show", "model_epoch_14", "--json").json["format"] == "tensorflow"
+    assert tmplctl("show", "latest", "--json").json["meta"]["step"] == 300
+    assert tmplctl("show", "100", "--json").json["meta"]["step"] == 100
+    assert "there is no checkpoint 'model_epoch_15'" in fails(10, "show", "model_epoch_15").err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
