@@ -90,6 +90,9 @@ def test_what_a_killed_save_left_behind_goes_without_a_rule(project, modes, tmpl
     assert "leave out one of them" in fails(2, "prune", "--tmp", "--keep-last", "1").err
     found = modes("prune", "--tmp", "-n", width=120)
     assert f"would delete checkpoints/{half.name}: left by a process that is gone" in found.human.out
+    assert "would delete 1 file left behind; 3 checkpoints stay" in found.human.out
+    assert "WHY" not in found.human.out
+    assert found.quiet.out == f"checkpoints/{half.name}\n"
     schemas.validate(found.json.json)
     assert half.exists()
     assert tmplctl("prune", "--tmp").code == 0

@@ -62,7 +62,7 @@ def command(
     if temporary:
         if rules:
             raise UsageError("--tmp deletes no checkpoint, so it takes no rule", hint="leave out one of them")
-        return Outcome(session.manager.prune((), dry_run=dry_run), session)
+        return Outcome(session.manager.prune((), dry_run=dry_run), session, rules=False)
     if not rules and not session.manager.keep:
         raise UsageError(
             "no rule says what to keep",
@@ -110,9 +110,10 @@ class Outcome(Report):
 
     schema = "prune/1"
 
-    def __init__(self, report: PruneReport, session: Session) -> None:
+    def __init__(self, report: PruneReport, session: Session, *, rules: bool = True) -> None:
         self._report = report
         self._session = session
+        self._rules = rules
 
     def data(self) -> Mapping[str, Any]:
         """Return every decision with its reasons."""
@@ -123,23 +124,27 @@ class Outcome(Report):
 
     def ids(self) -> Iterable[str]:
         """Return the paths that are, or would be, gone."""
-        return [self._session.relative(info.path) for info in self._report.deleted]
+        gone = [info.path for info in self._report.deleted] if self._rules else self._report.leftovers
+        return [self._session.relative(path) for path in gone]
 
     def show(self, screen: Screen) -> None:
         """Show a row for each checkpoint with the decision and the reason."""
         report = self._report
         rows: list[list[str | Cell]] = []
-        for info, keep, reasons in report.decisions:
+        for info, keep, reasons in report.decisions if self._rules else ():
             word = Cell("keep", "green") if keep else Cell("would delete" if report.dry_run else "deleted", "red")
             rows.append([str(info.step), text.size(info.nbytes), word, ", ".join(reasons)])
         columns = [Column("STEP", right=True), Column("SIZE", right=True), Column(""), Column("WHY", fold=True)]
         if rows:
             screen.table(columns, rows)
+        verb = "would delete" if report.dry_run else "deleted"
         for path in report.leftovers:
-            verb = "would delete" if report.dry_run else "deleted"
             screen.text(f"{verb} {self._session.relative(path)}: left by a process that is gone")
         if rows:
             screen.line()
-        verb = "would delete" if report.dry_run else "deleted"
+        if not self._rules:
+            stay = text.count(len(report.kept), "checkpoint")
+            screen.text(f"{verb} {text.count(len(report.leftovers), 'file')} left behind; {stay} stay")
+            return
         freed = text.size(report.nbytes)
         screen.text(f"{verb} {text.count(len(report.deleted), 'checkpoint')}, {freed}; {len(report.kept):,} stay")
